@@ -1,0 +1,3 @@
+//! The `unforget` command.
+
+fn main() {}

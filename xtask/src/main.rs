@@ -1,0 +1,3 @@
+//! Runs tasks.
+
+fn main() {}
