@@ -1,0 +1,267 @@
+//! A lock for busy writers: processes take turns, wait in the kernel, and nobody starves.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::dir::{self, Dir};
+use crate::{Error, kernel_lock};
+
+/// Held while one waits for the turn, so that whoever waits is next.
+const QUEUE: &str = "turn.queue";
+/// Held while one has the turn; its content says who has it.
+const TURN: &str = "turn.lock";
+
+/// The record has one size, so that one write replaces it whole: two numbers of at most 20 digits, a space, a newline.
+const RECORD_SIZE: usize = 42;
+
+/// How often the turn is taken again when its file was replaced while we waited. Every time costs somebody the removal
+/// of a file, so reaching this means that a program removes it all the time.
+const REPLACED_FILES_ACCEPTED: u32 = 16;
+
+/// Takes turns with every other process, and every other `Turnstile`, on the same directory.
+///
+/// One value is for one thread at a time: its locks belong to its descriptors, so a second [`enter`](Self::enter) on
+/// the same value would exclude nothing, and `&mut self` forbids it. Threads that share a directory each open their own
+/// and exclude each other like processes. A thread that enters a second `Turnstile` on a directory whose turn it has
+/// waits for itself, for ever.
+///
+/// Fairness: a queue lock is held while waiting for the turn, so a process that gave the turn back stands behind all
+/// that were waiting. Who is first among several that wait for the queue lock is decided by the kernel, in order of
+/// arrival on Linux.
+///
+/// Two files in the directory, `turn.queue` and `turn.lock`, are created once and never removed.
+///
+/// # Examples
+///
+/// ```
+/// use unforget_fs::Turnstile;
+///
+/// # let dir = tempfile::tempdir()?;
+/// let mut turnstile = Turnstile::open(dir.path())?;
+/// {
+///     let _turn = turnstile.enter()?;
+///     let holder = Turnstile::holder_of(dir.path())?.expect("we have it");
+///     assert_eq!(holder.pid, std::process::id());
+/// }
+/// assert_eq!(Turnstile::holder_of(dir.path())?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Turnstile {
+    dir: Dir,
+    queue: File,
+    turn: File,
+    queue_path: PathBuf,
+    turn_path: PathBuf,
+    opened_by: u32,
+}
+
+impl Turnstile {
+    /// Opens the two files in `dir` and creates those that are missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Symlink`], [`Error::NotRegular`], [`Error::HardLinked`] or [`Error::ForeignOwner`] if something else
+    /// has one of their names.
+    pub fn open(dir: &Path) -> Result<Self, Error> {
+        let path = dir;
+        let dir = Dir::open(path).map_err(|e| Error::io("open the directory", path, e))?;
+        let (queue_path, turn_path) = (path.join(QUEUE), path.join(TURN));
+        let queue = open_lock_file(&dir, QUEUE)?;
+        let turn = open_lock_file(&dir, TURN)?;
+        Ok(Self { dir, queue, turn, queue_path, turn_path, opened_by: std::process::id() })
+    }
+
+    /// Waits for the turn and takes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forked`] in a child of the process that opened it; [`Error::LockReplaced`] if the files are removed
+    /// again and again; [`Error::LocksUnsupported`]; [`Error::Io`].
+    ///
+    /// # Blocking
+    ///
+    /// In the kernel, for as long as others have the turn; there is no deadline. A holder that dies frees it at once; one
+    /// that is stopped keeps it.
+    pub fn enter(&mut self) -> Result<Turn<'_>, Error> {
+        self.refuse_fork()?;
+        for _ in 0..=REPLACED_FILES_ACCEPTED {
+            kernel_lock::lock(&self.queue, &self.queue_path)?;
+            let taken = kernel_lock::lock(&self.turn, &self.turn_path);
+            kernel_lock::unlock(&self.queue);
+            taken?;
+            if self.turn_has_its_name()? {
+                return Ok(Turn::begin(self));
+            }
+            self.reopen()?;
+        }
+        Err(Error::LockReplaced { path: self.turn_path.clone() })
+    }
+
+    /// Takes the turn if nobody has it and nobody waits for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`enter`](Self::enter).
+    pub fn try_enter(&mut self) -> Result<Option<Turn<'_>>, Error> {
+        self.refuse_fork()?;
+        for _ in 0..=REPLACED_FILES_ACCEPTED {
+            if !kernel_lock::try_lock(&self.queue, &self.queue_path)? {
+                return Ok(None);
+            }
+            let taken = kernel_lock::try_lock(&self.turn, &self.turn_path);
+            kernel_lock::unlock(&self.queue);
+            if !taken? {
+                return Ok(None);
+            }
+            if self.turn_has_its_name()? {
+                return Ok(Some(Turn::begin(self)));
+            }
+            self.reopen()?;
+        }
+        Err(Error::LockReplaced { path: self.turn_path.clone() })
+    }
+
+    /// Who has the turn on `dir`, by the holder's own record; from any thread, disturbing nobody.
+    ///
+    /// It is for people and messages, not for decisions: it is read without a lock. A holder that was killed is named
+    /// until the next one comes. `None` also where nothing was ever opened.
+    pub fn holder_of(dir: &Path) -> Result<Option<TurnHolder>, Error> {
+        let path = dir.join(TURN);
+        let opened = Dir::open(dir).and_then(|dir| dir.open_existing(OsStr::new(TURN)));
+        let file = match opened {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::io("open", &path, e)),
+        };
+        let mut record = Vec::with_capacity(RECORD_SIZE);
+        match file.take(RECORD_SIZE as u64).read_to_end(&mut record) {
+            Ok(_) => Ok(TurnHolder::parse(&record)),
+            // Where locks are mandatory, nobody reads a locked file.
+            Err(_) if cfg!(windows) => Ok(None),
+            Err(e) => Err(Error::io("read", &path, e)),
+        }
+    }
+
+    /// Whether the locked file is still the one that others will open.
+    ///
+    /// Somebody who cleans up by hand may have removed it while we waited for it. Whoever opens it next locks another
+    /// file, so a lock on this one is worth nothing.
+    fn turn_has_its_name(&self) -> Result<bool, Error> {
+        let locked = dir::entry_of(&self.turn).map_err(|e| Error::io("look at", &self.turn_path, e))?;
+        let named = self.dir.entry(OsStr::new(TURN)).map_err(|e| Error::io("look at", &self.turn_path, e))?;
+        Ok(named.is_some_and(|named| named.id() == locked.id()))
+    }
+
+    /// Opens the files anew; the locks on the old ones go with them.
+    fn reopen(&mut self) -> Result<(), Error> {
+        self.queue = open_lock_file(&self.dir, QUEUE)?;
+        self.turn = open_lock_file(&self.dir, TURN)?;
+        Ok(())
+    }
+
+    /// A child of a fork shares the descriptions, and so the locks, of its parent: it would be let in beside it.
+    fn refuse_fork(&self) -> Result<(), Error> {
+        if std::process::id() == self.opened_by {
+            return Ok(());
+        }
+        Err(Error::Forked { path: self.turn_path.clone(), opened_by: self.opened_by })
+    }
+
+    /// Writes the record. It informs and protects nothing, so a full disk must not take the turn from us.
+    fn write_record(&self, record: &str) {
+        let padded = format!("{record:<width$}\n", width = RECORD_SIZE - 1);
+        let _ = write_at_start(&self.turn, padded.as_bytes());
+    }
+}
+
+/// The turn; it ends when this is dropped.
+#[derive(Debug)]
+#[must_use = "the turn ends as soon as this is dropped"]
+pub struct Turn<'turnstile> {
+    turnstile: &'turnstile Turnstile,
+}
+
+impl<'turnstile> Turn<'turnstile> {
+    fn begin(turnstile: &'turnstile Turnstile) -> Self {
+        turnstile.write_record(&format!("{} {}", std::process::id(), crate::timestamp::now_ms()));
+        Self { turnstile }
+    }
+}
+
+impl Drop for Turn<'_> {
+    /// In a forked child nothing is unlocked: an unlock there would end the turn of the parent.
+    fn drop(&mut self) {
+        if std::process::id() == self.turnstile.opened_by {
+            self.turnstile.write_record("");
+            kernel_lock::unlock(&self.turnstile.turn);
+        }
+    }
+}
+
+/// Who has the turn, by its own word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TurnHolder {
+    /// The process id, in the holder's own pid namespace.
+    pub pid: u32,
+    /// When its turn began, in milliseconds since 1970 by its wall clock.
+    pub since_ms: u64,
+}
+
+impl TurnHolder {
+    fn parse(record: &[u8]) -> Option<Self> {
+        let mut fields = std::str::from_utf8(record).ok()?.split_ascii_whitespace();
+        let holder = Self { pid: fields.next()?.parse().ok()?, since_ms: fields.next()?.parse().ok()? };
+        fields.next().is_none().then_some(holder)
+    }
+}
+
+impl std::fmt::Display for TurnHolder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "process {} since {}", self.pid, crate::timestamp::Utc::from_ms(self.since_ms))
+    }
+}
+
+/// Opens a lock file and refuses everything that is not a private regular file of ours.
+fn open_lock_file(dir: &Dir, name: &str) -> Result<File, Error> {
+    crate::lock_file::open_regular(dir, OsStr::new(name))
+}
+
+#[cfg(unix)]
+fn write_at_start(file: &File, bytes: &[u8]) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::write_at(file, bytes, 0)
+}
+
+#[cfg(windows)]
+fn write_at_start(file: &File, bytes: &[u8]) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_write(file, bytes, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_two_numbers_and_nothing_else() {
+        let holder = |pid, since_ms| Some(TurnHolder { pid, since_ms });
+        assert_eq!(TurnHolder::parse(b"12 1790000000000      \n"), holder(12, 1_790_000_000_000));
+        assert_eq!(TurnHolder::parse(b"                      \n"), None);
+        for broken in [&b""[..], b"12", b"12 x", b"12 13 14", b"-1 5", b"\xff\xfe 5", b"99999999999 5"] {
+            assert_eq!(TurnHolder::parse(broken), None, "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn the_largest_record_fits() {
+        assert!(format!("{} {}", u32::MAX, u64::MAX).len() < RECORD_SIZE);
+    }
+
+    #[test]
+    fn a_holder_is_shown_to_people() {
+        let holder = TurnHolder { pid: 12, since_ms: 1_790_000_000_000 };
+        assert_eq!(holder.to_string(), "process 12 since 2026-09-21 14:13:20 UTC");
+    }
+}
