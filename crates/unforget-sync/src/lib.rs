@@ -1,1 +1,73 @@
-//! Placeholder.
+//! Locking primitives without I/O, each with its contract and its model.
+//!
+//! A program that remembers for many threads needs the same few things again and again: something that is made
+//! once ([`InitCell`], and by key [`Registry`]), something that many read while one replaces it ([`SnapshotCell`]),
+//! many who want something written and one who writes ([`WriteQueue`], [`Ticket`]), and a way to wait that does not
+//! make matters worse ([`Backoff`]). This crate is those, and nothing that touches a file, a socket or a process.
+//!
+//! # The model
+//! State that changes has one owner and one way to change it. Work for the owner is *submitted* and leaves a
+//! *ticket*; the owner takes whatever has gathered as one *batch*, does it, and *completes* each ticket exactly
+//! once. What the owner then wants others to see it *publishes* as an immutable *snapshot* with a *revision*.
+//! Nobody waits under somebody else's lock: no lock in this crate is held while a caller's code runs.
+//!
+//! ```
+//! use std::num::NonZeroUsize;
+//! use unforget_sync::{Limits, Published, SnapshotCell, WriteQueue};
+//!
+//! let total = std::sync::Arc::new(SnapshotCell::new(0_u64));
+//! let limits = Limits { ops: NonZeroUsize::MIN.saturating_add(63), bytes: NonZeroUsize::MAX };
+//! let (queue, mut consumer) = WriteQueue::new(limits, |_: &u64| 1);
+//!
+//! let published = std::sync::Arc::clone(&total);
+//! let owner = std::thread::spawn(move || {
+//!     while consumer.wait() {
+//!         let batch = consumer.take();
+//!         let sum: u64 = batch.iter().map(|entry| entry.op).sum();
+//!         let revision = published.update(|total| total + sum).revision();
+//!         for entry in batch {
+//!             entry.completer.complete(revision);
+//!         }
+//!     }
+//! });
+//!
+//! std::thread::scope(|threads| {
+//!     for amount in 1..=4 {
+//!         let queue = queue.clone();
+//!         threads.spawn(move || queue.submit(amount).expect("open").wait().expect("carried out"));
+//!     }
+//! });
+//! drop(queue);
+//! owner.join().expect("ends with the last handle");
+//! assert_eq!(**total.load(), 10, "every amount was added exactly once");
+//! ```
+//!
+//! # Waiting and time
+//! Every wait is on one kind of condition variable, in a loop, and every deadline is asked of a [`Clock`]. Both
+//! come from [`primitive`], which a model checker can replace: the schedules of each protocol here are enumerated
+//! by loom, with spurious wakeups and with deadlines that come at once, see `tests/loom.rs`.
+//!
+//! # Limitations
+//! Threads of one process only. Locks are not fair unless they say so. Futures need no runtime, but everything
+//! else blocks the thread. The checkers cannot see inside arc-swap: its contract is modelled, not its code.
+
+#![forbid(unsafe_code)]
+
+pub mod primitive;
+
+mod backoff;
+mod clock;
+mod init_cell;
+mod random;
+mod registry;
+mod snapshot_cell;
+mod ticket;
+mod write_queue;
+
+pub use backoff::{Backoff, Delays, retry};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use init_cell::{InitCell, InitError};
+pub use registry::{Registry, Shared};
+pub use snapshot_cell::{Published, SnapshotCell};
+pub use ticket::{Completer, Ticket, TicketError, WaitError};
+pub use write_queue::{Close, Consumer, Entry, Limits, SubmitError, WriteQueue};

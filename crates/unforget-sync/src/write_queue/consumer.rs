@@ -1,0 +1,79 @@
+//! The end of the queue that takes.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use super::state::Queued;
+use super::{Close, Shared};
+use crate::primitive::Arc;
+use crate::ticket::Completer;
+
+/// Takes what is queued, all of it at once.
+///
+/// There is one per queue, so a batch is the consumer's alone. Dropping it, also by a panic, closes the queue with
+/// [`Close::Abort`]: nobody is left waiting for a consumer that will not come.
+pub struct Consumer<Op, R> {
+    shared: Arc<Shared<Op, R>>,
+    /// Empty, with the room of an earlier batch: swapped in for the next, so that the queue does not grow anew.
+    spare: VecDeque<Queued<Op, R>>,
+}
+
+/// An operation taken from the queue and what tells its submitter the result.
+#[derive(Debug)]
+pub struct Entry<Op, R> {
+    /// The operation.
+    pub op: Op,
+    /// Resolves the operation's ticket; dropped, it resolves it as abandoned.
+    pub completer: Completer<R>,
+}
+
+impl<Op, R> Consumer<Op, R> {
+    pub(super) fn new(shared: Arc<Shared<Op, R>>) -> Self {
+        Self { shared, spare: VecDeque::new() }
+    }
+
+    /// Waits until something is queued, and returns `false` once the queue is closed and empty.
+    ///
+    /// Takes nothing: between this and [`take`](Self::take) operations can still be withdrawn, and more can come.
+    /// That is the place to wait for whatever the batch needs.
+    ///
+    /// # Blocking
+    /// Until something is queued or the queue closes.
+    pub fn wait(&self) -> bool {
+        let mut state = self.shared.state.lock();
+        loop {
+            if state.len() > 0 {
+                return true;
+            }
+            if state.is_closed() {
+                return false;
+            }
+            state = self.shared.not_empty.wait(state);
+        }
+    }
+
+    /// Takes everything that is queued, in the order it was accepted. May be empty: see [`wait`](Self::wait).
+    ///
+    /// From here on the operations cannot be withdrawn, and submitters waiting for room get it.
+    pub fn take(&mut self) -> Vec<Entry<Op, R>> {
+        let spare = std::mem::take(&mut self.spare);
+        let mut state = self.shared.state.lock();
+        let mut batch = state.swap_queued(spare);
+        self.shared.unlock_and_admit_next(state);
+        let entries = batch.drain(..).map(|Queued { op, completer, .. }| Entry { op, completer }).collect();
+        self.spare = batch;
+        entries
+    }
+}
+
+impl<Op, R> Drop for Consumer<Op, R> {
+    fn drop(&mut self) {
+        self.shared.close(Close::Abort);
+    }
+}
+
+impl<Op, R> fmt::Debug for Consumer<Op, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer").finish_non_exhaustive()
+    }
+}
