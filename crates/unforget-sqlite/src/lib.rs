@@ -1,1 +1,82 @@
-//! Placeholder.
+//! A SQLite engine for several threads and several processes on one file.
+//!
+//! SQLite lets one connection write at a time and makes the others wait or fail with `SQLITE_BUSY`. This crate
+//! puts an order on that: in each process one thread writes, across processes they take turns, and what queues
+//! up meanwhile is committed together.
+//!
+//! - [`Database::write`] hands an operation to the writer and answers after the commit. Writers that wait at the
+//!   same time share a commit (**group commit**), each isolated from the others.
+//! - [`Database::read`] runs in a snapshot on a read-only connection of a pool. Readers and the writer never wait
+//!   for each other.
+//! - **The turn** is a kernel lock on a file beside the database, taken before a transaction begins and given back
+//!   after its commit. It is released by the kernel when its holder dies.
+//! - Programs that do not know the turn, such as the `sqlite3` command, are met with a busy timeout and backoff.
+//!
+//! | [`Durability`] | a crash of any process | power loss |
+//! |---|---|---|
+//! | `Full` (default) | every acknowledged write is kept | every acknowledged write is kept |
+//! | `Normal` | every acknowledged write is kept | the last writes may be undone, in order |
+//!
+//! ```
+//! use unforget_sqlite::{Database, Error, Options, Schema};
+//!
+//! static SCHEMA: Schema = Schema::new(&["CREATE TABLE counter(n INTEGER NOT NULL)"]);
+//! # let directory = tempfile::tempdir().unwrap();
+//! # let path = directory.path().join("counter.db");
+//! let db = Database::open(&path, Options::default())?;
+//! db.migrate(&SCHEMA)?;
+//! db.write(|tx| -> Result<(), Error> {
+//!     tx.execute("INSERT INTO counter VALUES (0)", [])?;
+//!     Ok(())
+//! })?;
+//! let threads: Vec<_> = (0..4)
+//!     .map(|_| {
+//!         let db = db.clone();
+//!         std::thread::spawn(move || {
+//!             db.write(|tx| -> Result<usize, Error> { Ok(tx.execute("UPDATE counter SET n = n + 1", [])?) })
+//!         })
+//!     })
+//!     .collect();
+//! for thread in threads {
+//!     assert_eq!(thread.join().unwrap()?, 1);
+//! }
+//! let n = db.read(|tx| -> Result<i64, Error> { Ok(tx.query_row("SELECT n FROM counter", [], |r| r.get(0))?) })?;
+//! assert_eq!(n, 4);
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # Limitations
+//!
+//! - Network file systems are not supported: neither SQLite's log nor kernel locks work there.
+//! - Databases in one directory share one turn; give each its own directory if they are busy at the same time.
+//! - An operation that never returns holds the turn for as long; callers behind it get [`Error::Busy`].
+//! - Checkpoints run inside commits (SQLite's `wal_autocheckpoint`), so now and then a commit is slow.
+//! - A process that is forked after opening a database gets [`Error::Forked`] in the child.
+//! - Runs on Linux; the code for macOS and Windows is written but has not been tested there.
+
+#![forbid(unsafe_code)]
+
+mod batch;
+mod check;
+mod database;
+mod engine;
+mod error;
+mod file;
+mod guard;
+mod migrate;
+mod op;
+mod options;
+mod readers;
+mod settings;
+mod tx;
+mod writer;
+
+pub use crate::check::Check;
+pub use crate::database::{Database, Ticket};
+pub use crate::engine::Stats;
+pub use crate::error::{Error, Holder, Result};
+pub use crate::migrate::Schema;
+pub use crate::options::{Durability, Options};
+pub use crate::tx::{ReadTx, WriteTx};
+/// The version of rusqlite whose types appear here.
+pub use rusqlite;

@@ -1,0 +1,69 @@
+//! An empty file for another library to fill.
+
+use std::io;
+use std::path::Path;
+
+use crate::Error;
+use crate::dir::{self, Dir};
+
+/// Makes sure that `path` is a file, and creates it empty, durably and for its owner only if there is none.
+///
+/// For files that a library opens by name and would create readable for everybody, such as a database: SQLite
+/// treats an empty file as a new database, gives its side files the same mode, and does not sync the directory
+/// that names it. A file that exists is not opened: closing a descriptor of an open database would end SQLite's
+/// locks on it. Answers whether the file was created here.
+///
+/// # Errors
+///
+/// [`Error::Io`]; what has the name already, whatever it is, is no error.
+pub fn ensure_file(path: &Path) -> Result<bool, Error> {
+    let (directory, name) = dir::open_parent(path)?;
+    let created = match directory.create_new(&name) {
+        Ok(file) => {
+            dir::sync_file(&file).map_err(|e| Error::io("sync", path, e))?;
+            true
+        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => false,
+        Err(e) => return Err(Error::io("create", path, e)),
+    };
+    // Also when another process created it: it may have been killed between creating and syncing.
+    sync_names(&directory, path)?;
+    Ok(created)
+}
+
+fn sync_names(directory: &Dir, path: &Path) -> Result<(), Error> {
+    directory.sync().map(drop).map_err(|e| Error::io("sync the directory of", path, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_is_created_empty_and_an_existing_one_is_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("store.db");
+        assert!(ensure_file(&path).unwrap(), "there was none");
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
+        std::fs::write(&path, "content").unwrap();
+        assert!(!ensure_file(&path).unwrap(), "there was one");
+        assert_eq!(std::fs::read(&path).unwrap(), b"content", "an existing file is not touched");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_created_file_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("store.db");
+        ensure_file(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_missing_directory_is_an_error_that_names_the_path() {
+        let root = tempfile::tempdir().unwrap();
+        let error = ensure_file(&root.path().join("missing/store.db")).unwrap_err();
+        assert!(error.to_string().contains("missing"), "{error}");
+    }
+}

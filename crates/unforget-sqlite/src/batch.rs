@@ -1,0 +1,234 @@
+//! Runs the operations of one batch in one transaction, each in isolation, and commits once.
+//!
+//! States of a batch, all under the turn and inside `BEGIN IMMEDIATE`:
+//!
+//! 1. **running**: operation *i* runs between `SAVEPOINT` and `RELEASE` (kept) or `ROLLBACK TO` (its own error or
+//!    a panic). After every operation autocommit is looked at: FULL, IOERR, NOMEM, INTERRUPT, `OR ROLLBACK` and
+//!    `RAISE(ROLLBACK)` end the *whole* transaction.
+//! 2. **restarting**: operation *i* ended the transaction. It is failed and taken out; what ran before it is gone
+//!    from the file, so everybody else, before and after it, runs again in a new transaction. If that happens a
+//!    second time in the batch, each remaining operation gets a transaction of its own: the work under the turn
+//!    stays proportional to the batch.
+//! 3. **committing**: one `COMMIT` for all. A constraint that surfaces only now (a deferred foreign key) does not
+//!    say whose it is: here too, each operation gets a transaction of its own.
+//! 4. **done**: every operation has its reply. Nobody is told before that, and nobody is told success before
+//!    `COMMIT` returned.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{Connection, ErrorCode};
+use unforget_sync::Completer;
+
+use crate::guard::Guard;
+use crate::op::{Reply, WriteOp};
+use crate::{Error, Result, WriteTx};
+
+/// One operation of a batch and whom to tell.
+pub(crate) struct Member {
+    pub(crate) run: WriteOp,
+    pub(crate) completer: Completer<Reply>,
+}
+
+/// A finished operation: told only after the turn has been given back.
+pub(crate) struct Told {
+    pub(crate) completer: Completer<Reply>,
+    pub(crate) reply: Reply,
+}
+
+impl Told {
+    /// Tells the caller. If it dropped its ticket, the answer is dropped here, and an answer that panics while it
+    /// is dropped must not take the writer with it.
+    pub(crate) fn tell(self, path: &Path) {
+        let _panic_of_a_destructor = catch_unwind(AssertUnwindSafe(|| {
+            self.completer.complete(self.reply.map_err(|error| error.at(path)));
+        }));
+    }
+}
+
+/// What became of a batch.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) told: Vec<Told>,
+    pub(crate) commits: u64,
+    pub(crate) restarts: u64,
+    /// Set when a commit failed in a way that leaves its outcome open.
+    pub(crate) poisoned: bool,
+}
+
+impl Outcome {
+    fn tell(&mut self, member: Member, reply: Reply) {
+        self.told.push(Told { completer: member.completer, reply });
+    }
+
+    fn fail_all(&mut self, members: Vec<Member>, error: &Error) {
+        for member in members {
+            self.tell(member, Err(error.clone()));
+        }
+    }
+}
+
+pub(crate) struct Batch<'a> {
+    conn: &'a Connection,
+    guard: &'a Guard,
+    outcome: Outcome,
+}
+
+impl<'a> Batch<'a> {
+    /// Runs `members` in the transaction that is open on `conn`, and ends it.
+    pub(crate) fn run(conn: &'a Connection, guard: &'a Guard, members: Vec<Member>) -> Outcome {
+        let mut batch = Self { conn, guard, outcome: Outcome::default() };
+        batch.drive(members);
+        if !conn.is_autocommit() {
+            batch.rollback();
+        }
+        batch.outcome
+    }
+
+    fn drive(&mut self, mut members: Vec<Member>) {
+        let (at, reply) = match self.run_all(&mut members) {
+            Step::Ran(answers) => return self.commit(members, answers),
+            Step::Ended { at, reply } => (at, reply),
+        };
+        self.rollback();
+        self.outcome.restarts += 1;
+        let culprit = members.remove(at);
+        self.outcome.tell(culprit, reply);
+        if self.outcome.restarts > 1 {
+            return self.run_each_alone(members);
+        }
+        if !members.is_empty() {
+            match begin(self.conn) {
+                Ok(()) => self.drive(members),
+                Err(error) => self.outcome.fail_all(members, &error),
+            }
+        }
+    }
+
+    fn run_all(&mut self, members: &mut [Member]) -> Step {
+        let mut answers = Vec::with_capacity(members.len());
+        for (at, member) in members.iter_mut().enumerate() {
+            match self.run_one(&mut member.run) {
+                Isolated::Undisturbed(reply) => answers.push(reply),
+                Isolated::Ended(reply) => return Step::Ended { at, reply },
+            }
+        }
+        Step::Ran(answers)
+    }
+
+    fn run_one(&mut self, run: &mut WriteOp) -> Isolated {
+        let conn = self.conn;
+        if let Err(source) = savepoint(conn, "SAVEPOINT unforget_op") {
+            return Isolated::Ended(Err(source));
+        }
+        let ran = self.guard.watch(|| catch_unwind(AssertUnwindSafe(|| run(&WriteTx::new(conn)))));
+        let (keep, reply) = match ran {
+            Ok(ran) => (ran.keep, Ok(ran.answer)),
+            Err(panic) => (false, Err(panicked(panic.as_ref()))),
+        };
+        if conn.is_autocommit() {
+            // An operation that answers success though its transaction is gone has swallowed the failure.
+            return Isolated::Ended(if keep { Err(Error::Forbidden) } else { reply });
+        }
+        let undone = if keep { Ok(()) } else { savepoint(conn, "ROLLBACK TO unforget_op") };
+        match undone.and_then(|()| savepoint(conn, "RELEASE unforget_op")) {
+            Ok(()) => Isolated::Undisturbed(reply),
+            Err(error) => Isolated::Ended(Err(error)),
+        }
+    }
+
+    fn commit(&mut self, members: Vec<Member>, answers: Vec<Reply>) {
+        match self.conn.execute_batch("COMMIT") {
+            Ok(()) => {
+                self.outcome.commits += 1;
+                let told = members.into_iter().zip(answers);
+                self.outcome
+                    .told
+                    .extend(told.map(|(member, reply)| Told { completer: member.completer, reply }));
+            }
+            Err(source) => self.commit_failed(members, source),
+        }
+    }
+
+    fn commit_failed(&mut self, members: Vec<Member>, source: rusqlite::Error) {
+        self.rollback();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation) if members.len() > 1 => self.run_each_alone(members),
+            Some(ErrorCode::ConstraintViolation | ErrorCode::DiskFull | ErrorCode::DatabaseBusy) => {
+                self.outcome.fail_all(members, &Error::classify(source));
+            }
+            _ => {
+                self.outcome.poisoned = true;
+                let error = Error::OutcomeUnknown { source: Some(Arc::new(source)) };
+                self.outcome.fail_all(members, &error);
+            }
+        }
+    }
+
+    fn run_each_alone(&mut self, members: Vec<Member>) {
+        for member in members {
+            if self.outcome.poisoned {
+                self.outcome.tell(member, Err(Error::Poisoned));
+                continue;
+            }
+            match begin(self.conn) {
+                Ok(()) => self.run_alone(member),
+                Err(error) => self.outcome.tell(member, Err(error)),
+            }
+        }
+    }
+
+    fn run_alone(&mut self, mut member: Member) {
+        match self.run_one(&mut member.run) {
+            Isolated::Undisturbed(reply) => self.commit(vec![member], vec![reply]),
+            Isolated::Ended(reply) => {
+                self.rollback();
+                self.outcome.tell(member, reply);
+            }
+        }
+    }
+
+    /// Ends the transaction if SQLite did not. A failing ROLLBACK leaves nothing to do: the transaction is
+    /// undone when the connection closes, so the engine is declared unfit instead.
+    fn rollback(&mut self) {
+        if !self.conn.is_autocommit() && self.conn.execute_batch("ROLLBACK").is_err() {
+            self.outcome.poisoned = true;
+        }
+    }
+}
+
+enum Step {
+    Ran(Vec<Reply>),
+    Ended { at: usize, reply: Reply },
+}
+
+enum Isolated {
+    /// The transaction stands as the operation left it.
+    Undisturbed(Reply),
+    /// The whole transaction is gone, or no longer to be trusted.
+    Ended(Reply),
+}
+
+/// Opens, undoes or closes an operation's savepoint.
+///
+/// The statements are cached under a text of the engine's own, since a cached statement is found again without
+/// being authorised again.
+fn savepoint(conn: &Connection, sql: &str) -> Result<()> {
+    conn.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
+pub(crate) fn begin(conn: &Connection) -> Result<()> {
+    conn.execute_batch("BEGIN IMMEDIATE").map_err(Error::classify)
+}
+
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    Error::Panicked { message }
+}

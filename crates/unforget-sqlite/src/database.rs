@@ -1,0 +1,271 @@
+//! The handle: what callers hold.
+
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use unforget_sync::{InitError, Registry, Shared as Entry, SubmitError, SystemClock, TicketError, WaitError};
+
+use crate::engine::{Engine, Stats};
+use crate::op::{Op, Reply, typed};
+use crate::{Check, Error, Options, ReadTx, Result, Schema, WriteTx, check, file};
+
+/// The engines of this process, by file.
+static ENGINES: Registry<PathBuf, Engine, Error> = Registry::new();
+
+/// A SQLite file with one writer at a time, across threads and processes, and many readers.
+///
+/// Handles are cheap to clone and share one engine: opening a file that is open in this process gives a handle to
+/// the same engine. When the last handle is dropped, what was accepted is committed first, within the deadline.
+///
+/// # Examples
+///
+/// ```
+/// use unforget_sqlite::{Database, Error, Options, Schema};
+///
+/// static SCHEMA: Schema = Schema::new(&["CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT NOT NULL)"]);
+/// # let directory = tempfile::tempdir().unwrap();
+/// # let path = directory.path().join("notes.db");
+/// let db = Database::open(&path, Options::default())?;
+/// db.migrate(&SCHEMA)?;
+/// let id: i64 = db.write(|tx| -> Result<_, Error> {
+///     Ok(tx.query_row("INSERT INTO note(body) VALUES ('kept') RETURNING id", [], |row| row.get(0))?)
+/// })?;
+/// let body: String = db.read(|tx| -> Result<_, Error> {
+///     Ok(tx.query_row("SELECT body FROM note WHERE id = ?1", [id], |row| row.get(0))?)
+/// })?;
+/// assert_eq!(body, "kept");
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Database {
+    engine: Entry<Engine, Error>,
+    key: Arc<Path>,
+}
+
+impl Database {
+    /// Opens a database file, creating it if there is none; its directory must exist.
+    ///
+    /// The file becomes a write-ahead-log database and is readable by its owner only. A file that is a symbolic
+    /// link or has other names is refused: its side files would be looked for in two places.
+    ///
+    /// # Blocking
+    ///
+    /// Waits for its turn with other processes, at most for the deadline of `options`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotADatabase`] and [`Error::Corrupt`] leave the file as it is; nothing is ever created over an
+    /// existing file. [`Error::DurabilityDiffers`] if this process has it open with another durability.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let path = file::resolve(path.as_ref())?;
+        loop {
+            let opened = ENGINES.open(path.clone(), || Engine::start(&path, &options));
+            let engine = opened.map_err(|error| opening(error, &path))?;
+            let db = Self { engine, key: Arc::from(path.as_path()) };
+            if db.engine.is_fit(&path) {
+                return db.with_durability_of(&options);
+            }
+            // Closed, poisoned, or on a file that was replaced: the next engine is a new one.
+            ENGINES.forget(&path, &db.engine);
+        }
+    }
+
+    fn with_durability_of(self, options: &Options) -> Result<Self> {
+        if self.engine.options.durability == options.durability {
+            return Ok(self);
+        }
+        Err(Error::DurabilityDiffers { path: self.key.to_path_buf() })
+    }
+
+    /// Runs `f` in one snapshot of the file that was taken before `f` started.
+    ///
+    /// # Blocking
+    ///
+    /// Never waits for writers. Waits for a free connection when [`Options::readers`] reads are running, so a read
+    /// inside a read can wait for itself; it then fails with [`Error::Busy`] at the deadline.
+    pub fn read<T, E: From<Error>>(&self, f: impl FnOnce(&ReadTx<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.engine.check_process()?;
+        self.engine.readers.read(f)
+    }
+
+    /// Runs `op` in a transaction and answers after that was committed.
+    ///
+    /// Operations of many callers share a commit; each is isolated from the others: if `op` answers an error or
+    /// panics, its changes are undone and its neighbours' are kept. `op` may run more than once, when a neighbour
+    /// ended the transaction they shared; only its last answer counts.
+    ///
+    /// # Blocking
+    ///
+    /// Waits for the turn, at most for the deadline of the options; then the operation is withdrawn and
+    /// [`Error::Busy`] says who has the turn. Once started, waits for the outcome.
+    ///
+    /// # Errors
+    ///
+    /// Any error but [`Error::OutcomeUnknown`] means that nothing of `op` is in the file.
+    pub fn write<T, E>(&self, op: impl FnMut(&WriteTx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.write_sized(0, op)
+    }
+
+    /// As [`write`](Self::write), for an operation that carries `bytes` bytes; the queue is bounded by their sum.
+    pub fn write_sized<T, E>(
+        &self,
+        bytes: usize,
+        op: impl FnMut(&WriteTx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.submit(bytes, op)?.wait()
+    }
+
+    /// Hands over `op` and answers at once with a ticket for its outcome.
+    ///
+    /// # Blocking
+    ///
+    /// Waits only while the queue is full, at most for the deadline of the options.
+    pub fn submit<T, E>(
+        &self,
+        bytes: usize,
+        op: impl FnMut(&WriteTx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<Ticket<T, E>>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (ticket, since) = self.hand_over(Op::write(bytes, op))?;
+        Ok(Ticket { ticket, since, db: self.clone(), answer: PhantomData })
+    }
+
+    /// Brings the schema up to date, once however many threads and processes ask for it.
+    ///
+    /// Every later write in this process first looks whether another process has brought the schema further, and
+    /// fails with [`Error::NewerSchema`] if so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NewerSchema`] if the file is ahead of `schema`; nothing is changed then.
+    pub fn migrate(&self, schema: &Schema) -> Result<()> {
+        let (schema, path) = (*schema, Arc::clone(&self.key));
+        self.exclusive(move |conn| schema.apply(conn, &path))?;
+        self.engine.shared.know(schema);
+        Ok(())
+    }
+
+    /// Reads the whole file and reports what is not sound. Takes time in proportion to its size.
+    pub fn check(&self) -> Result<Check> {
+        self.exclusive(|conn| check::run(conn))
+    }
+
+    /// Answers figures about this process's engine.
+    pub fn stats(&self) -> Stats {
+        self.engine.stats()
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.key
+    }
+
+    /// Commits what was accepted and stops; every handle to this engine is closed with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] if that took longer than the deadline; what was not started by then is returned to its
+    /// callers with [`Error::Closed`].
+    pub fn close(&self) -> Result<()> {
+        self.engine.check_process()?;
+        ENGINES.forget(&self.key.to_path_buf(), &self.engine);
+        self.engine.close()
+    }
+
+    fn exclusive<T: Send + 'static>(
+        &self,
+        op: impl FnMut(&mut rusqlite::Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (ticket, since) = self.hand_over(Op::exclusive(op))?;
+        typed(self.outcome(ticket, since)).map_err(|error: Error| error.at(&self.key))
+    }
+
+    /// Queues an operation and answers since when its caller waits.
+    fn hand_over(&self, op: Op) -> Result<(Pending, Instant)> {
+        self.engine.check_process()?;
+        if crate::writer::runs_here() {
+            return Err(Error::Reentrant);
+        }
+        let since = Instant::now();
+        let deadline = since + self.engine.options.deadline;
+        match self.engine.queue.submit_until(op, &SystemClock, deadline) {
+            Ok(ticket) => Ok((ticket, since)),
+            Err(SubmitError::TooLarge { weight, limit, .. }) => Err(Error::TooLarge { bytes: weight, limit }),
+            Err(SubmitError::Full(_)) => Err(self.busy(since.elapsed())),
+            Err(_) => Err(Error::Closed),
+        }
+    }
+
+    /// Waits until the operation was refused or has run; withdraws it if it has not started by the deadline.
+    fn outcome(&self, ticket: Pending, since: Instant) -> Reply {
+        let deadline = since + self.engine.options.deadline;
+        let resolved = match ticket.wait_until(&SystemClock, deadline) {
+            Ok(reply) => return reply,
+            Err(WaitError::TimedOut(ticket)) => {
+                if self.engine.queue.withdraw(&ticket).is_some() {
+                    return Err(self.busy(since.elapsed()));
+                }
+                ticket.wait()
+            }
+            Err(WaitError::Failed(error)) => Err(error),
+        };
+        resolved.unwrap_or_else(|error| Err(unresolved(error)))
+    }
+
+    fn busy(&self, waited: Duration) -> Error {
+        Error::Busy { path: Some(self.key.to_path_buf()), waited, holder: self.engine.holder() }
+    }
+}
+
+type Pending = unforget_sync::Ticket<Reply>;
+
+/// The outcome of a submitted operation, once there is one.
+///
+/// Dropping a ticket cancels nothing. The deadline of the operation counts from its submission.
+#[derive(Debug)]
+pub struct Ticket<T, E> {
+    ticket: Pending,
+    since: Instant,
+    db: Database,
+    answer: PhantomData<fn() -> Result<T, E>>,
+}
+
+impl<T: 'static, E: From<Error> + 'static> Ticket<T, E> {
+    /// Waits for the outcome as [`Database::write`] does.
+    pub fn wait(self) -> Result<T, E> {
+        typed(self.db.outcome(self.ticket, self.since))
+    }
+
+    /// Tells whether the outcome is there.
+    pub fn is_resolved(&self) -> bool {
+        self.ticket.is_resolved()
+    }
+}
+
+fn unresolved(error: TicketError) -> Error {
+    match error {
+        TicketError::Aborted | TicketError::Withdrawn => Error::Closed,
+        _ => Error::OutcomeUnknown { source: None },
+    }
+}
+
+fn opening(error: InitError<Error>, path: &Path) -> Error {
+    match error {
+        InitError::Failed(error) => (*error).clone().at(path),
+        InitError::Panicked => Error::Panicked { message: "while the database was opened".to_owned() },
+        _ => Error::Reentrant,
+    }
+}

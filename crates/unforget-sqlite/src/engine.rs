@@ -1,0 +1,241 @@
+//! One writer and many readers on one file: what all handles of a process share.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Instant;
+
+use unforget_fs::Turnstile;
+use unforget_sync::primitive::{Condvar, Mutex};
+use unforget_sync::{Close, Limits, SystemClock, Ticket, WaitError, WriteQueue};
+
+use crate::batch::Outcome;
+use crate::file::{self, FileId};
+use crate::op::{Op, Reply};
+use crate::readers::Readers;
+use crate::writer::{self, Writer};
+use crate::{Error, Holder, Options, Result, Schema, settings};
+
+/// What the writer's thread and the handles both see.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) path: PathBuf,
+    poisoned: AtomicBool,
+    operations: AtomicU64,
+    commits: AtomicU64,
+    restarts: AtomicU64,
+    busy: AtomicU64,
+    schema: OnceLock<Schema>,
+    stopped: Mutex<bool>,
+    stop: Condvar,
+}
+
+impl Shared {
+    fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            poisoned: AtomicBool::new(false),
+            operations: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+            restarts: AtomicU64::new(0),
+            busy: AtomicU64::new(0),
+            schema: OnceLock::new(),
+            stopped: Mutex::new(false),
+            stop: Condvar::new(),
+        }
+    }
+
+    // The counters and the flag order nothing else: each is read on its own, so Relaxed suffices. Only the
+    // writer's thread sets the flag, and it reads it back on the same thread before it writes again.
+
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count(&self, outcome: &Outcome) {
+        self.operations.fetch_add(outcome.told.len() as u64, Ordering::Relaxed);
+        self.commits.fetch_add(outcome.commits, Ordering::Relaxed);
+        self.restarts.fetch_add(outcome.restarts, Ordering::Relaxed);
+        if outcome.poisoned {
+            self.poisoned.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn count_busy(&self) {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Remembers the schema this process works with; a second migration in one process has the same one.
+    pub(crate) fn know(&self, schema: Schema) {
+        self.schema.get_or_init(|| schema);
+    }
+
+    pub(crate) fn schema(&self) -> Option<&Schema> {
+        self.schema.get()
+    }
+
+    pub(crate) fn stopped(&self) {
+        *self.stopped.lock() = true;
+        self.stop.notify_all();
+    }
+
+    /// Waits until the writer has served its last operation; false when the deadline came first.
+    fn wait_stopped(&self, deadline: Instant) -> bool {
+        let mut stopped = self.stopped.lock();
+        while !*stopped {
+            let timed_out;
+            (stopped, timed_out) = self.stop.wait_until(stopped, &SystemClock, deadline);
+            if timed_out {
+                break;
+            }
+        }
+        *stopped
+    }
+}
+
+/// Figures about one engine since it was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Operations that ran, whether they were kept or rolled back.
+    pub operations: u64,
+    /// Commits; fewer than `operations` where writes shared one.
+    pub commits: u64,
+    /// Batches that ran again because one operation ended the transaction.
+    pub restarts: u64,
+    /// Times a foreign program held the file beyond the busy timeout.
+    pub busy: u64,
+    /// Reading connections that are open.
+    pub readers: u32,
+    /// Operations that wait for the writer.
+    pub queued: usize,
+}
+
+/// The engine of one file in this process.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) options: Options,
+    pub(crate) queue: WriteQueue<Op, Reply>,
+    pub(crate) readers: Readers,
+    file: Option<FileId>,
+    pid: u32,
+}
+
+impl Engine {
+    /// Starts the writer and waits until it has opened the file.
+    ///
+    /// The writer's thread opens it rather than the caller's, because opening waits for the turn in the kernel,
+    /// where no deadline reaches: a caller that gives up leaves the thread behind, which ends once it is let in.
+    pub(crate) fn start(path: &Path, options: &Options) -> Result<Self> {
+        settings::assert_library()?;
+        let (queue, consumer) = WriteQueue::new(limits(options), Op::weigh);
+        let shared = Arc::new(Shared::new(path.to_path_buf()));
+        let (opened, opener) = Ticket::pair();
+        let thread = {
+            let (shared, options) = (Arc::clone(&shared), options.clone());
+            let ends = (queue.clone(), consumer);
+            move || match Writer::open(shared, &options, ends) {
+                Ok(writer) => {
+                    opener.complete(Ok(()));
+                    writer.run();
+                }
+                Err(error) => opener.complete(Err(error)),
+            }
+        };
+        thread::Builder::new()
+            .name("unforget-writer".to_owned())
+            .spawn(thread)
+            .map_err(|source| file::io("start the writer of", path, source))?;
+        wait_opened(opened, path, options).inspect_err(|_| queue.close(Close::Abort))?;
+        Ok(Self {
+            shared,
+            options: options.clone(),
+            queue,
+            readers: Readers::new(path, options),
+            file: file::id(path),
+            pid: std::process::id(),
+        })
+    }
+
+    /// Tells whether a new handle may use this engine: it writes, and the path still names its file.
+    pub(crate) fn is_fit(&self, path: &Path) -> bool {
+        !self.shared.is_poisoned() && !self.queue.is_closed() && file::id(path) == self.file
+    }
+
+    /// SQLite's locks belong to a process: a child of `fork` would believe to hold what its parent holds.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        if std::process::id() == self.pid { Ok(()) } else { Err(Error::Forked) }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            operations: load(&self.shared.operations),
+            commits: load(&self.shared.commits),
+            restarts: load(&self.shared.restarts),
+            busy: load(&self.shared.busy),
+            readers: self.readers.open(),
+            queued: self.queue.len(),
+        }
+    }
+
+    pub(crate) fn holder(&self) -> Option<Holder> {
+        holder(&self.shared.path)
+    }
+
+    /// Commits what was accepted, for as long as the deadline allows, and returns the rest to its callers.
+    pub(crate) fn close(&self) -> Result<()> {
+        self.queue.close(Close::Drain);
+        if writer::runs_here() {
+            // An operation that drops the last handle runs on the thread it would wait for.
+            return Ok(());
+        }
+        let since = Instant::now();
+        if self.shared.wait_stopped(since + self.options.deadline) {
+            return Ok(());
+        }
+        self.queue.close(Close::Abort);
+        Err(busy(&self.shared.path, since))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if self.check_process().is_ok() {
+            // Nobody is left to be told; what could not be committed was returned to its ticket's holder.
+            let _reported_by_tickets = self.close();
+        }
+    }
+}
+
+fn limits(options: &Options) -> Limits {
+    let bound = |n| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
+    Limits { ops: bound(options.queued_ops), bytes: bound(options.queued_bytes) }
+}
+
+fn wait_opened(opened: Ticket<Result<()>>, path: &Path, options: &Options) -> Result<()> {
+    let since = Instant::now();
+    match opened.wait_until(&SystemClock, since + options.deadline) {
+        Ok(outcome) => outcome,
+        Err(WaitError::TimedOut(_)) => Err(busy(path, since)),
+        Err(_) => Err(Error::Panicked { message: "while the database was opened".to_owned() }),
+    }
+}
+
+/// Who has the turn, if the holder left a record that can be read.
+fn holder(path: &Path) -> Option<Holder> {
+    let holder = Turnstile::holder_of(directory(path)).ok().flatten()?;
+    Some(Holder { pid: holder.pid, since_ms: holder.since_ms })
+}
+
+fn busy(path: &Path, since: Instant) -> Error {
+    Error::Busy { path: Some(path.to_path_buf()), waited: since.elapsed(), holder: holder(path) }
+}
+
+/// The directory whose turn a database takes.
+pub(crate) fn directory(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}

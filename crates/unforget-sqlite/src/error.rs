@@ -1,0 +1,233 @@
+//! What can go wrong, told apart by what the caller can do about it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::ErrorCode;
+
+/// A specialised result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation on a [`Database`](crate::Database) did not succeed.
+///
+/// Unless a variant says otherwise, the operation was rolled back or never started: nothing of it is in the
+/// file. Only [`Error::OutcomeUnknown`] leaves that open.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operation had not started when its deadline passed.
+    #[error("{} was busy for {waited:.1?}{}; try again, or end that process", at(path), by(holder.as_ref()))]
+    Busy {
+        /// The database file, where known.
+        path: Option<PathBuf>,
+        /// How long the caller waited.
+        waited: Duration,
+        /// The process that has the turn to write, if it left its record.
+        holder: Option<Holder>,
+    },
+    /// The disk, the quota or the size limit of the file is exhausted.
+    #[error("no space left to write {}; free some and try again", at(path))]
+    Full {
+        /// The database file, where known.
+        path: Option<PathBuf>,
+        /// What SQLite said.
+        source: Arc<rusqlite::Error>,
+    },
+    /// The file holds what no SQLite database holds. It was not touched.
+    #[error("{} is damaged; restore a backup (the file was left as it is)", at(path))]
+    Corrupt {
+        /// The database file, where known.
+        path: Option<PathBuf>,
+        /// What SQLite said.
+        source: Arc<rusqlite::Error>,
+    },
+    /// The file is something else than a SQLite database. It was not touched.
+    #[error("{} is not a database; name another file, or move this one away", at(path))]
+    NotADatabase {
+        /// The file, where known.
+        path: Option<PathBuf>,
+        /// What SQLite said.
+        source: Arc<rusqlite::Error>,
+    },
+    /// The file or its directory cannot be opened or written by this user.
+    #[error("{} cannot be opened for writing; check that it exists and who owns it", at(path))]
+    NotAccessible {
+        /// The database file, where known.
+        path: Option<PathBuf>,
+        /// What SQLite said.
+        source: Arc<rusqlite::Error>,
+    },
+    /// The file was written by a newer version of the program.
+    #[error("{} has schema {found}, this program knows {supported}; upgrade the program", path.display())]
+    NewerSchema {
+        /// The database file.
+        path: PathBuf,
+        /// The schema version in the file.
+        found: usize,
+        /// The newest schema version this program knows.
+        supported: usize,
+    },
+    /// Bringing the schema up to date failed. The file still has the schema it had.
+    #[error("the schema of {} could not be brought up to date: {reason}; it was left as it is", path.display())]
+    Migration {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite said about the step that failed.
+        reason: String,
+    },
+    /// The SQLite library of this process has a known fault that corrupts databases.
+    #[error("SQLite {found} corrupts write-ahead logs under load; 3.51.3 or newer is needed (feature `bundled`)")]
+    OldLibrary {
+        /// The version of the library in use.
+        found: &'static str,
+    },
+    /// A setting was given to SQLite and is not in force.
+    #[error("{} does not accept {name} = {wanted}: it is {found}; the file system may not support it", at(path))]
+    Setting {
+        /// The database file, where known.
+        path: Option<PathBuf>,
+        /// The name of the PRAGMA.
+        name: &'static str,
+        /// The value that was set.
+        wanted: String,
+        /// The value read back.
+        found: String,
+    },
+    /// The file is open in this process with another durability.
+    #[error("{} is open in this process with another durability; open it with the same", path.display())]
+    DurabilityDiffers {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The operation did what only the engine may do, or ended the engine's transaction.
+    #[error("an operation may not control transactions, attach databases or change settings")]
+    Forbidden,
+    /// `write` was called from inside a write of the same database.
+    #[error("a write was started inside a write; use the transaction that is already open")]
+    Reentrant,
+    /// The operation panicked. It was rolled back; the engine goes on.
+    #[error("the operation panicked: {message}; it was rolled back")]
+    Panicked {
+        /// The panic's message.
+        message: String,
+    },
+    /// The operation is larger than the queue may hold.
+    #[error("the operation has {bytes} bytes, the queue holds {limit}; split it or raise the limit")]
+    TooLarge {
+        /// The size told for the operation.
+        bytes: usize,
+        /// The bound of the queue.
+        limit: usize,
+    },
+    /// The database was closed.
+    #[error("the database is closed; open it again")]
+    Closed,
+    /// The process was forked after the database was opened; SQLite's locks do not survive that.
+    #[error("the database was opened before this process was forked; open it again in the child")]
+    Forked,
+    /// Whether the operation is in the file is known only after it was opened again.
+    #[error("it is unknown whether the operation was stored; open the database again and look")]
+    OutcomeUnknown {
+        /// What SQLite said when committing; absent when the writer itself was lost.
+        source: Option<Arc<rusqlite::Error>>,
+    },
+    /// An earlier failure left the engine unfit to write. Nothing was tried.
+    #[error("the database stopped writing after a failed commit; close and open it again")]
+    Poisoned,
+    /// A statement failed.
+    #[error("a statement failed: {source}")]
+    Sql {
+        /// What SQLite said.
+        #[source]
+        source: Arc<rusqlite::Error>,
+    },
+    /// A file beside the database could not be used.
+    #[error(transparent)]
+    Files(Arc<unforget_fs::Error>),
+    /// The operating system refused something.
+    #[error("cannot {operation} {}", path.display())]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        source: Arc<std::io::Error>,
+    },
+}
+
+/// The process that has the turn to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process id.
+    pub pid: u32,
+    /// Since when, in milliseconds since the Unix epoch.
+    pub since_ms: u64,
+}
+
+impl Error {
+    /// Tells whether the same call may succeed later without anything being mended.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Busy { .. })
+    }
+
+    /// Tells apart what SQLite reports.
+    pub(crate) fn classify(source: rusqlite::Error) -> Self {
+        let path = None;
+        let Some(code) = source.sqlite_error_code() else {
+            return Self::Sql { source: Arc::new(source) };
+        };
+        match code {
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => {
+                Self::Busy { path, waited: Duration::ZERO, holder: None }
+            }
+            ErrorCode::DiskFull => Self::Full { path, source: Arc::new(source) },
+            ErrorCode::DatabaseCorrupt => Self::Corrupt { path, source: Arc::new(source) },
+            ErrorCode::NotADatabase => Self::NotADatabase { path, source: Arc::new(source) },
+            ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
+                Self::NotAccessible { path, source: Arc::new(source) }
+            }
+            ErrorCode::AuthorizationForStatementDenied => Self::Forbidden,
+            _ => Self::Sql { source: Arc::new(source) },
+        }
+    }
+
+    /// Names the file in an error that does not name one yet.
+    pub(crate) fn at(mut self, file: &Path) -> Self {
+        match &mut self {
+            Self::Busy { path, .. }
+            | Self::Full { path, .. }
+            | Self::Corrupt { path, .. }
+            | Self::NotADatabase { path, .. }
+            | Self::NotAccessible { path, .. }
+            | Self::Setting { path, .. } => {
+                path.get_or_insert_with(|| file.to_path_buf());
+            }
+            _ => {}
+        }
+        self
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::classify(source)
+    }
+}
+
+impl From<unforget_fs::Error> for Error {
+    fn from(source: unforget_fs::Error) -> Self {
+        Self::Files(Arc::new(source))
+    }
+}
+
+fn at(path: &Option<PathBuf>) -> String {
+    path.as_ref().map_or_else(|| "the database".to_owned(), |path| path.display().to_string())
+}
+
+fn by(holder: Option<&Holder>) -> String {
+    holder.map_or_else(String::new, |holder| {
+        format!(" (process {} has the turn since {} ms after the epoch)", holder.pid, holder.since_ms)
+    })
+}

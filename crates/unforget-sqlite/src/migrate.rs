@@ -1,0 +1,74 @@
+//! Brings the schema of a file up to date, and notices when another process did.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{Connection, TransactionBehavior};
+use rusqlite_migration::{M, Migrations};
+
+use crate::{Error, Result};
+
+/// A schema as the list of steps that build it, oldest first.
+///
+/// A step that has been released never changes: files in the field have it. The number of steps applied to a file
+/// is kept in its header (`user_version`).
+///
+/// ```
+/// use unforget_sqlite::Schema;
+///
+/// static SCHEMA: Schema = Schema::new(&["CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT NOT NULL)"]);
+/// assert_eq!(SCHEMA.version(), 1);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schema {
+    steps: &'static [&'static str],
+}
+
+impl Schema {
+    /// Names the steps.
+    pub const fn new(steps: &'static [&'static str]) -> Self {
+        Self { steps }
+    }
+
+    /// The version a file has when all steps were applied to it.
+    pub const fn version(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Applies what is missing, all of it or nothing; the caller has the turn, so the version read first is still
+    /// the file's when the transaction begins.
+    pub(crate) fn apply(&self, conn: &mut Connection, path: &Path) -> Result<()> {
+        self.check(conn, path)?;
+        // A deferred transaction would be upgraded in the middle, which a busy timeout does not cover.
+        conn.set_transaction_behavior(TransactionBehavior::Immediate);
+        let migrations = Migrations::new(self.steps.iter().map(|step| M::up(step)).collect());
+        migrations.to_latest(conn).map_err(|source| match source {
+            rusqlite_migration::Error::RusqliteError { err, .. } if err.sqlite_error_code().is_some() => {
+                match Error::classify(err) {
+                    Error::Sql { source } => failed(path, &source),
+                    told_apart => told_apart,
+                }
+            }
+            source => Error::Migration { path: path.to_path_buf(), reason: source.to_string() },
+        })
+    }
+
+    /// Refuses a file that a newer program has brought further than this one knows.
+    pub(crate) fn check(&self, conn: &Connection, path: &Path) -> Result<()> {
+        let found = version(conn)?;
+        if found > self.version() {
+            return Err(Error::NewerSchema { path: path.to_path_buf(), found, supported: self.version() });
+        }
+        Ok(())
+    }
+}
+
+fn failed(path: &Path, source: &Arc<rusqlite::Error>) -> Error {
+    Error::Migration { path: path.to_path_buf(), reason: source.to_string() }
+}
+
+/// The number of steps that were applied to a file.
+pub(crate) fn version(conn: &Connection) -> Result<usize> {
+    let version: i64 = conn.prepare_cached("PRAGMA user_version")?.query_row([], |row| row.get(0))?;
+    Ok(usize::try_from(version).unwrap_or(usize::MAX))
+}

@@ -1,0 +1,86 @@
+//! How a database is opened.
+
+use std::time::Duration;
+
+/// Decides what an acknowledged write survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// Survives power loss: every commit is synced to disk before it is acknowledged (`synchronous = FULL`).
+    #[default]
+    Full,
+    /// Survives the crash of any process, but the last commits may be undone by power loss
+    /// (`synchronous = NORMAL`). Never corrupts the file.
+    Normal,
+}
+
+/// Settings of a [`Database`](crate::Database), fixed when its engine starts.
+///
+/// ```
+/// use std::time::Duration;
+/// use unforget_sqlite::{Durability, Options};
+///
+/// let options = Options::default().durability(Durability::Normal).deadline(Duration::from_secs(2));
+/// assert_eq!(options, options.clone());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    pub(crate) durability: Durability,
+    pub(crate) readers: u32,
+    pub(crate) busy_timeout: Duration,
+    pub(crate) deadline: Duration,
+    pub(crate) queued_ops: usize,
+    pub(crate) queued_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Full,
+            readers: 8,
+            busy_timeout: Duration::from_secs(5),
+            deadline: Duration::from_secs(10),
+            queued_ops: 1024,
+            queued_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Options {
+    /// Sets what an acknowledged write survives; [`Durability::Full`] unless set.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Sets how many reads run at once; 8 unless set, at least 1.
+    #[must_use]
+    pub fn readers(mut self, readers: u32) -> Self {
+        self.readers = readers.max(1);
+        self
+    }
+
+    /// Sets how long SQLite itself waits for a lock of a foreign program before the engine tries again; 5 s
+    /// unless set.
+    #[must_use]
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a call waits for its turn to read or write before it gives up; 10 s unless set.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Bounds the writes that wait for the writer, in number and in bytes as told to
+    /// [`Database::write_sized`](crate::Database::write_sized); 1024 and 64 MiB unless set, at least 1 each.
+    #[must_use]
+    pub fn queue(mut self, ops: usize, bytes: usize) -> Self {
+        self.queued_ops = ops.max(1);
+        self.queued_bytes = bytes.max(1);
+        self
+    }
+}

@@ -1,0 +1,160 @@
+//! Many connections that only read.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use r2d2::{ManageConnection, Pool, PooledConnection};
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, OpenFlags};
+use unforget_sync::{Backoff, SystemClock, retry};
+
+use crate::guard::Guard;
+use crate::{Error, Options, ReadTx, Result, settings};
+
+/// A bounded pool of read-only connections.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    pool: Pool<Manager>,
+    path: PathBuf,
+    busy_timeout: Duration,
+    deadline: Duration,
+}
+
+impl Readers {
+    /// Builds the pool; connections are opened when they are first needed.
+    pub(crate) fn new(path: &Path, options: &Options) -> Self {
+        let pool = Pool::builder()
+            .max_size(options.readers)
+            .min_idle(Some(0))
+            .test_on_check_out(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .error_handler(Box::new(r2d2::NopErrorHandler))
+            .build_unchecked(Manager::new(path, options.busy_timeout));
+        let (busy_timeout, deadline) = (options.busy_timeout, options.deadline);
+        Self { pool, path: path.to_path_buf(), busy_timeout, deadline }
+    }
+
+    /// Runs `f` in one snapshot of the file, taken before `f` starts.
+    pub(crate) fn read<T, E: From<Error>>(
+        &self,
+        f: impl FnOnce(&ReadTx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let reader = self.connection()?;
+        let snapshot = self.pin(&reader.conn)?;
+        let answer = reader.guard.watch(|| f(&ReadTx::new(&reader.conn)))?;
+        snapshot.release()?;
+        Ok(answer)
+    }
+
+    /// Recovery after a crash and the last close of another process hold the file for a moment.
+    fn pin<'a>(&self, conn: &'a Connection) -> Result<Snapshot<'a>> {
+        let backoff = Backoff::default().base(Duration::from_millis(2)).attempts(50).deadline(self.deadline);
+        retry(&SystemClock, &backoff, Error::is_retryable, || Snapshot::pin(conn))
+    }
+
+    fn connection(&self) -> Result<PooledConnection<Manager>> {
+        let since = Instant::now();
+        self.pool.get_timeout(self.deadline).map_err(|_| self.unavailable(since))
+    }
+
+    /// The pool tells nothing but a time-out, so the reason is looked for by opening a connection directly: it
+    /// fails with the reason, or it succeeds and all connections really are in use.
+    fn unavailable(&self, since: Instant) -> Error {
+        match Manager::new(&self.path, self.busy_timeout).connect() {
+            Err(error) => error.at(&self.path),
+            Ok(_) => Error::Busy { path: Some(self.path.clone()), waited: since.elapsed(), holder: None },
+        }
+    }
+
+    pub(crate) fn open(&self) -> u32 {
+        self.pool.state().connections
+    }
+}
+
+/// A read transaction on a pooled connection.
+struct Snapshot<'a> {
+    conn: &'a Connection,
+    released: bool,
+}
+
+/// The comments keep these out of the way of a closure's own statements in the connection's cache, where a
+/// statement is found again without being authorised again.
+const BEGIN: &str = "BEGIN /* snapshot */";
+const COMMIT: &str = "COMMIT /* snapshot */";
+
+impl<'a> Snapshot<'a> {
+    /// `BEGIN` alone pins nothing: SQLite takes the snapshot at the first read, so one is made.
+    fn pin(conn: &'a Connection) -> Result<Self> {
+        conn.prepare_cached(BEGIN)?.execute([])?;
+        let snapshot = Self { conn, released: false };
+        conn.prepare_cached("SELECT 1 FROM sqlite_schema LIMIT 1 /* snapshot */")?.exists([])?;
+        Ok(snapshot)
+    }
+
+    fn release(mut self) -> Result<()> {
+        self.released = true;
+        Ok(end(self.conn)?)
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        if !self.released {
+            // If this fails too, the pool finds the open transaction and throws the connection away.
+            let _judged_by_the_pool = end(self.conn);
+        }
+    }
+}
+
+fn end(conn: &Connection) -> rusqlite::Result<()> {
+    if conn.is_autocommit() {
+        return Ok(());
+    }
+    conn.prepare_cached(COMMIT)?.execute([])?;
+    Ok(())
+}
+
+/// r2d2_sqlite's manager, with settings that are read back and with a check when a connection returns.
+///
+/// The check replaces the query that a pool otherwise runs at every check-out: a connection that returns
+/// inside a transaction, or with a statement still running, would pin the write-ahead log.
+#[derive(Debug)]
+struct Manager {
+    inner: SqliteConnectionManager,
+    busy_timeout: Duration,
+}
+
+impl Manager {
+    fn new(path: &Path, busy_timeout: Duration) -> Self {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Self { inner: SqliteConnectionManager::file(path).with_flags(flags), busy_timeout }
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = Reader;
+    type Error = Error;
+
+    fn connect(&self) -> Result<Reader> {
+        let conn = self.inner.connect()?;
+        settings::apply_reader(&conn, self.busy_timeout)?;
+        let guard = Guard::install(&conn)?;
+        Ok(Reader { conn, guard })
+    }
+
+    fn is_valid(&self, reader: &mut Reader) -> Result<()> {
+        Ok(self.inner.is_valid(&mut reader.conn)?)
+    }
+
+    fn has_broken(&self, reader: &mut Reader) -> bool {
+        !reader.conn.is_autocommit() || reader.conn.is_busy()
+    }
+}
+
+/// A pooled connection and its fences.
+#[derive(Debug)]
+struct Reader {
+    conn: Connection,
+    guard: Guard,
+}

@@ -1,0 +1,82 @@
+//! Sets what every connection must have, and reads it back.
+//!
+//! A PRAGMA that SQLite cannot honour is answered with silence, not with an error: `journal_mode = WAL` on a
+//! file system without shared memory leaves another mode in force. So every setting is read back, and a
+//! difference is an error.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::{Durability, Error, Result};
+
+/// The page cache of one connection, in KiB.
+const CACHE_KIB: i64 = 64 * 1024;
+
+/// What the write-ahead log is cut back to when it is reset, in bytes.
+const JOURNAL_SIZE_LIMIT: i64 = 64 << 20;
+
+/// The first SQLite without the write-ahead-log reset fault of 3.7.0 to 3.51.2.
+const FIRST_SOUND_LIBRARY: i32 = 3_051_003;
+
+/// Refuses a SQLite library that is known to corrupt databases.
+pub(crate) fn assert_library() -> Result<()> {
+    if rusqlite::version_number() < FIRST_SOUND_LIBRARY {
+        return Err(Error::OldLibrary { found: rusqlite::version() });
+    }
+    Ok(())
+}
+
+/// Prepares the connection that writes, converting the file to a write-ahead log if it has none.
+///
+/// Of several processes that convert one fresh file at the same time some fail in spite of their busy timeout,
+/// so the caller has the turn.
+pub(crate) fn apply_writer(conn: &Connection, durability: Durability, busy_timeout: Duration) -> Result<()> {
+    conn.busy_timeout(busy_timeout)?;
+    set_text(conn, "journal_mode", "wal")?;
+    apply_common(conn)?;
+    set_number(conn, "synchronous", synchronous(durability))?;
+    set_number(conn, "foreign_keys", 1)?;
+    set_number(conn, "journal_size_limit", JOURNAL_SIZE_LIMIT)
+}
+
+/// Prepares a connection that only reads.
+pub(crate) fn apply_reader(conn: &Connection, busy_timeout: Duration) -> Result<()> {
+    conn.busy_timeout(busy_timeout)?;
+    apply_common(conn)?;
+    set_number(conn, "query_only", 1)
+}
+
+fn apply_common(conn: &Connection) -> Result<()> {
+    set_number(conn, "cache_size", -CACHE_KIB)?;
+    set_number(conn, "temp_store", 2)?;
+    set_number(conn, "trusted_schema", 0)?;
+    set_number(conn, "cell_size_check", 1)
+}
+
+fn synchronous(durability: Durability) -> i64 {
+    match durability {
+        Durability::Normal => 1,
+        Durability::Full => 2,
+    }
+}
+
+fn set_number(conn: &Connection, name: &'static str, wanted: i64) -> Result<()> {
+    // `pragma_update` fails on a PRAGMA that answers with a row, `pragma` on one that does not.
+    conn.pragma(None, name, wanted, |_| Ok(()))?;
+    let found: i64 = conn.pragma_query_value(None, name, |row| row.get(0))?;
+    same(name, &wanted.to_string(), found.to_string())
+}
+
+fn set_text(conn: &Connection, name: &'static str, wanted: &str) -> Result<()> {
+    conn.pragma(None, name, wanted, |_| Ok(()))?;
+    let found: String = conn.pragma_query_value(None, name, |row| row.get(0))?;
+    same(name, wanted, found)
+}
+
+fn same(name: &'static str, wanted: &str, found: String) -> Result<()> {
+    if found.eq_ignore_ascii_case(wanted) {
+        return Ok(());
+    }
+    Err(Error::Setting { path: None, name, wanted: wanted.to_owned(), found })
+}

@@ -1,0 +1,171 @@
+//! The one thread that writes.
+//!
+//! ```text
+//! wait until something is queued ──► the turn (blocks in the kernel) ──► BEGIN IMMEDIATE ──► take the whole queue
+//!        ▲                                                                                          │
+//!        └──── tell everybody ◄──── give the turn back ◄──── COMMIT ◄──── run each in isolation ◄───┘
+//! ```
+//!
+//! Nothing is taken from the queue before the transaction is open. So a caller whose deadline passes while
+//! another process has the turn, or a foreign program has the file locked, withdraws its operation and knows
+//! that it was not started; and the batch grows while the writer waits.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use unforget_fs::Turnstile;
+use unforget_sync::{Backoff, Clock, Completer, Consumer, Entry, SystemClock, WriteQueue, retry};
+
+use crate::batch::{self, Batch, Member, Told};
+use crate::engine::{self, Shared};
+use crate::guard::Guard;
+use crate::op::{ExclusiveOp, Op, Reply};
+use crate::{Error, Options, Result, settings};
+
+pub(crate) struct Writer {
+    conn: Connection,
+    guard: Guard,
+    turnstile: Turnstile,
+    consumer: Consumer<Op, Reply>,
+    /// To look whether anybody still waits.
+    queue: WriteQueue<Op, Reply>,
+    shared: Arc<Shared>,
+}
+
+thread_local! {
+    static RUNS_HERE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Tells whether the current thread is the writer of some database.
+///
+/// An operation that wrote to its own database would wait for itself; one that wrote to another in the same
+/// directory would wait for the turn it has.
+pub(crate) fn runs_here() -> bool {
+    RUNS_HERE.get()
+}
+
+impl Writer {
+    /// Opens the file under the turn, on the thread that will write.
+    pub(crate) fn open(
+        shared: Arc<Shared>,
+        options: &Options,
+        (queue, consumer): (WriteQueue<Op, Reply>, Consumer<Op, Reply>),
+    ) -> Result<Self> {
+        RUNS_HERE.set(true);
+        let mut turnstile = Turnstile::open(engine::directory(&shared.path))?;
+        let turn = turnstile.enter()?;
+        let conn = open_connection(&shared.path, options)?;
+        let guard = Guard::install(&conn)?;
+        drop(turn);
+        Ok(Self { conn, guard, turnstile, consumer, queue, shared })
+    }
+
+    /// Serves the queue until it is closed and empty.
+    pub(crate) fn run(mut self) {
+        while self.consumer.wait() {
+            for told in self.serve() {
+                told.tell(&self.shared.path);
+            }
+        }
+        // The connection goes first: whoever waits for the end may open the file again at once.
+        let shared = Arc::clone(&self.shared);
+        drop(self);
+        shared.stopped();
+    }
+
+    fn serve(&mut self) -> Vec<Told> {
+        if self.shared.is_poisoned() {
+            return refuse(self.consumer.take(), &Error::Poisoned);
+        }
+        let turn = match self.turnstile.enter() {
+            Ok(turn) => turn,
+            Err(error) => return refuse(self.consumer.take(), &error.into()),
+        };
+        match open_transaction(&self.conn, &self.queue, &self.shared) {
+            Ok(()) => {}
+            Err(Error::Busy { .. }) => return Vec::new(),
+            Err(error) => return refuse(self.consumer.take(), &error),
+        }
+        if let Some(schema) = self.shared.schema()
+            && let Err(error) = schema.check(&self.conn, &self.shared.path)
+        {
+            Batch::run(&self.conn, &self.guard, Vec::new());
+            return refuse(self.consumer.take(), &error);
+        }
+        let (members, alone) = sort(self.consumer.take());
+        let outcome = Batch::run(&self.conn, &self.guard, members);
+        self.shared.count(&outcome);
+        let mut told = outcome.told;
+        told.extend(alone.into_iter().map(|job| job.run(&mut self.conn)));
+        drop(turn);
+        told
+    }
+}
+
+/// Opens the connection that writes.
+///
+/// Of several processes that convert a fresh file to a write-ahead log at once some fail in spite of their busy
+/// timeout, hence the turn; a foreign program or the last close of another process may still be in the way, hence
+/// the retry.
+fn open_connection(path: &Path, options: &Options) -> Result<Connection> {
+    let backoff = Backoff::default().base(Duration::from_millis(5)).attempts(100).deadline(options.deadline);
+    retry(&SystemClock, &backoff, Error::is_retryable, || {
+        unforget_fs::ensure_file(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags)?;
+        settings::apply_writer(&conn, options.durability, options.busy_timeout)?;
+        Ok(conn)
+    })
+}
+
+/// Begins a transaction, trying again for as long as somebody waits for it.
+///
+/// SQLite's own busy timeout comes first. Callers withdraw their operations at their deadlines, so this ends
+/// when the file is free or, with [`Error::Busy`], when nobody wants it any more.
+fn open_transaction(conn: &Connection, queue: &WriteQueue<Op, Reply>, shared: &Shared) -> Result<()> {
+    let backoff = Backoff::default().base(Duration::from_millis(5)).cap(Duration::from_millis(100));
+    let mut delays = backoff.delays();
+    loop {
+        match batch::begin(conn) {
+            Err(Error::Busy { .. }) if !queue.is_empty() => {
+                shared.count_busy();
+                SystemClock.sleep(delays.next().unwrap_or(Duration::from_millis(100)));
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Work that runs by itself, after the batch it was queued with.
+struct Alone {
+    run: ExclusiveOp,
+    completer: Completer<Reply>,
+}
+
+impl Alone {
+    fn run(mut self, conn: &mut Connection) -> Told {
+        let reply = catch_unwind(AssertUnwindSafe(|| (self.run)(conn)))
+            .map_err(|panic| batch::panicked(panic.as_ref()));
+        Told { completer: self.completer, reply }
+    }
+}
+
+fn sort(entries: Vec<Entry<Op, Reply>>) -> (Vec<Member>, Vec<Alone>) {
+    let mut members = Vec::with_capacity(entries.len());
+    let mut alone = Vec::new();
+    for Entry { op, completer } in entries {
+        match op {
+            Op::Write { run, .. } => members.push(Member { run, completer }),
+            Op::Exclusive(run) => alone.push(Alone { run, completer }),
+        }
+    }
+    (members, alone)
+}
+
+fn refuse(entries: Vec<Entry<Op, Reply>>, error: &Error) -> Vec<Told> {
+    entries.into_iter().map(|Entry { completer, .. }| Told { completer, reply: Err(error.clone()) }).collect()
+}
