@@ -14,20 +14,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 #[cfg(unix)]
-pub(crate) use unix::{Dir, Entry, copy_owner_and_mode, entry_of, is_owned_by_us, set_mode, sync_file};
+pub(crate) use unix::{
+    Dir, Entry, LockKey, copy_owner_and_mode, entry_of, is_owned_by_us, set_mode, sync_file, write_at_start,
+};
 #[cfg(windows)]
-pub(crate) use windows::{Dir, Entry, copy_owner_and_mode, entry_of, is_owned_by_us, set_mode, sync_file};
+pub(crate) use windows::{
+    Dir, Entry, LockKey, copy_owner_and_mode, entry_of, is_owned_by_us, set_mode, sync_file, write_at_start,
+};
 
 use crate::Error;
-
-/// What a sync of a directory achieved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DirSync {
-    /// The names in it are on stable storage.
-    Durable,
-    /// The file system has no such operation; it keeps names by its own means or not at all.
-    Weak,
-}
 
 /// Opens the directory that holds `path` and returns the last component of `path`.
 pub(crate) fn open_parent(path: &Path) -> Result<(Dir, OsString), Error> {

@@ -1,7 +1,11 @@
 //! What can go wrong with files, locks and directories, and what a person can do about it.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::Owner;
 
 /// The reasons why a file operation or a lock was refused.
 ///
@@ -10,6 +14,34 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Another process, or another thread that was faster, holds the lock.
+    #[error(
+        "{} is locked by {}; waited {:.1} s; wait for it to finish or end it: the lock goes with its process",
+        path.display(), Holder(holder.as_deref()), waited.as_secs_f64()
+    )]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// Who holds it by its own record, if that could be read.
+        holder: Option<Box<Owner>>,
+        /// How long the lock was waited for.
+        waited: Duration,
+    },
+
+    /// This process holds the lock already, so waiting would last for ever.
+    #[error("{} is already locked by this process; release that guard first", path.display())]
+    HeldHere {
+        /// The lock file.
+        path: PathBuf,
+    },
+
+    /// The file at the path of a lock has content that no lock wrote.
+    #[error("{} has content that is not a lock record and is not overwritten; move it away or choose another path", path.display())]
+    ForeignContent {
+        /// What was refused.
+        path: PathBuf,
+    },
+
     /// The path is a symbolic link where none is accepted.
     #[error("{} is a symbolic link and is not followed; give the path that it points to", path.display())]
     Symlink {
@@ -112,8 +144,47 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether nothing was changed and the same call may succeed later.
+    ///
+    /// False for [`HeldHere`](Self::HeldHere), which only another guard of this process can end, and for
+    /// [`CommittedNotDurable`](Self::CommittedNotDurable), after which the file is already the new one.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Locked { .. } => true,
+            Self::Io { source, .. } => is_transient(source.kind()),
+            Self::HeldHere { .. }
+            | Self::ForeignContent { .. }
+            | Self::Symlink { .. }
+            | Self::NotRegular { .. }
+            | Self::NotDirectory { .. }
+            | Self::HardLinked { .. }
+            | Self::ForeignOwner { .. }
+            | Self::Exposed { .. }
+            | Self::LockReplaced { .. }
+            | Self::Forked { .. }
+            | Self::LocksUnsupported { .. }
+            | Self::CommittedNotDurable { .. } => false,
+        }
+    }
+
     /// Names the operation and the path of a failed system call.
     pub(crate) fn io(operation: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
         Self::Io { operation, path: path.to_owned(), source: source.into() }
+    }
+}
+
+fn is_transient(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{Interrupted, QuotaExceeded, ResourceBusy, StorageFull, TimedOut, WouldBlock};
+    matches!(kind, Interrupted | QuotaExceeded | ResourceBusy | StorageFull | TimedOut | WouldBlock)
+}
+
+struct Holder<'a>(Option<&'a Owner>);
+
+impl fmt::Display for Holder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(owner) => owner.fmt(f),
+            None => f.write_str("a process that left no record"),
+        }
     }
 }

@@ -8,10 +8,10 @@ use crate::dir::{self, Dir};
 
 /// Makes sure that `path` is a file, and creates it empty, durably and for its owner only if there is none.
 ///
-/// For files that a library opens by name and would create readable for everybody, such as a database: SQLite
+/// For files that a library opens by name and would create readable for everybody, such as a database: `SQLite`
 /// treats an empty file as a new database, gives its side files the same mode, and does not sync the directory
-/// that names it. A file that exists is not opened: closing a descriptor of an open database would end SQLite's
-/// locks on it. Answers whether the file was created here.
+/// that names it. A file that exists is not opened: closing a descriptor of an open database would end the
+/// locks that this process has on it. Answers whether the file was created here.
 ///
 /// # Errors
 ///
@@ -32,7 +32,7 @@ pub fn ensure_file(path: &Path) -> Result<bool, Error> {
 }
 
 fn sync_names(directory: &Dir, path: &Path) -> Result<(), Error> {
-    directory.sync().map(drop).map_err(|e| Error::io("sync the directory of", path, e))
+    directory.sync().map_err(|e| Error::io("sync the directory of", path, e))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use crate::Error;
-use crate::dir::{self, Dir, DirSync, Entry};
+use crate::dir::{self, Dir, Entry};
 use crate::temp::Temp;
 
 /// After a failed sync the content is written to a new file from memory this many times.
@@ -145,7 +145,7 @@ pub fn replace_if<E: From<Error>>(
 /// make a real disk fail.
 struct Barriers<'a> {
     file: &'a dyn Fn(&File) -> io::Result<()>,
-    dir: &'a dyn Fn(&Dir) -> io::Result<DirSync>,
+    dir: &'a dyn Fn(&Dir) -> io::Result<()>,
 }
 
 /// The steps in their order; each is a call on [`Target`], [`Temp`] or [`Barriers`].
@@ -301,7 +301,8 @@ mod tests {
         };
         let barriers = Barriers { file: &sync, dir: &Dir::sync };
         let outcome = replace_with(&path, b"new", OPTIONS, || Ok::<(), Error>(()), &barriers);
-        let ids: HashSet<_> = synced.borrow().iter().map(|file| dir::entry_of(file).unwrap().id()).collect();
+        let ids: HashSet<_> =
+            synced.borrow().iter().map(|file| dir::entry_of(file).unwrap().id().clone()).collect();
         let left = root.path().read_dir().expect("readable").map(|entry| entry.expect("an entry").path());
         let contents_left = left.map(|path| std::fs::read_to_string(path).expect("text")).collect();
         Seen { outcome, syncs: synced.borrow().len(), files_synced: ids.len(), contents_left }

@@ -2,10 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
 
 use crate::dir::{self, Dir, Entry};
+use crate::nonce;
 
 /// Every temporary file begins so, whatever it will be renamed to: one prefix to sweep, and no name too long because its
 /// target's name is long.
@@ -94,17 +94,8 @@ impl Drop for Temp<'_> {
     }
 }
 
-/// A name with 64 random bits.
-///
-/// `O_EXCL` makes a guessed name harmless, so the keys of the standard hasher are random enough. The process id and the
-/// time keep a forked child, which inherits those keys, from its parent's names.
 fn random_name() -> OsString {
-    let mut hasher = RandomState::new().build_hasher();
-    hasher.write_u32(std::process::id());
-    if let Ok(now) = std::time::UNIX_EPOCH.elapsed() {
-        hasher.write_u128(now.as_nanos());
-    }
-    format!("{PREFIX}{:016x}", hasher.finish()).into()
+    format!("{PREFIX}{}", nonce::random_hex()).into()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::dir::{self, Dir};
+use crate::lock_file::{is_named, open_regular};
 use crate::{Error, kernel_lock};
 
 /// Held while one waits for the turn, so that whoever waits is next.
@@ -69,8 +70,8 @@ impl Turnstile {
         let path = dir;
         let dir = Dir::open(path).map_err(|e| Error::io("open the directory", path, e))?;
         let (queue_path, turn_path) = (path.join(QUEUE), path.join(TURN));
-        let queue = open_lock_file(&dir, QUEUE)?;
-        let turn = open_lock_file(&dir, TURN)?;
+        let queue = open_regular(&dir, OsStr::new(QUEUE))?;
+        let turn = open_regular(&dir, OsStr::new(TURN))?;
         Ok(Self { dir, queue, turn, queue_path, turn_path, opened_by: std::process::id() })
     }
 
@@ -150,15 +151,14 @@ impl Turnstile {
     /// Somebody who cleans up by hand may have removed it while we waited for it. Whoever opens it next locks another
     /// file, so a lock on this one is worth nothing.
     fn turn_has_its_name(&self) -> Result<bool, Error> {
-        let locked = dir::entry_of(&self.turn).map_err(|e| Error::io("look at", &self.turn_path, e))?;
-        let named = self.dir.entry(OsStr::new(TURN)).map_err(|e| Error::io("look at", &self.turn_path, e))?;
-        Ok(named.is_some_and(|named| named.id() == locked.id()))
+        is_named(&self.dir, OsStr::new(TURN), &self.turn)
+            .map_err(|e| Error::io("look at", &self.turn_path, e))
     }
 
     /// Opens the files anew; the locks on the old ones go with them.
     fn reopen(&mut self) -> Result<(), Error> {
-        self.queue = open_lock_file(&self.dir, QUEUE)?;
-        self.turn = open_lock_file(&self.dir, TURN)?;
+        self.queue = open_regular(&self.dir, OsStr::new(QUEUE))?;
+        self.turn = open_regular(&self.dir, OsStr::new(TURN))?;
         Ok(())
     }
 
@@ -173,7 +173,7 @@ impl Turnstile {
     /// Writes the record. It informs and protects nothing, so a full disk must not take the turn from us.
     fn write_record(&self, record: &str) {
         let padded = format!("{record:<width$}\n", width = RECORD_SIZE - 1);
-        let _ = write_at_start(&self.turn, padded.as_bytes());
+        let _ = dir::write_at_start(&self.turn, padded.as_bytes());
     }
 }
 
@@ -223,21 +223,6 @@ impl std::fmt::Display for TurnHolder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "process {} since {}", self.pid, crate::timestamp::Utc::from_ms(self.since_ms))
     }
-}
-
-/// Opens a lock file and refuses everything that is not a private regular file of ours.
-fn open_lock_file(dir: &Dir, name: &str) -> Result<File, Error> {
-    crate::lock_file::open_regular(dir, OsStr::new(name))
-}
-
-#[cfg(unix)]
-fn write_at_start(file: &File, bytes: &[u8]) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::write_at(file, bytes, 0)
-}
-
-#[cfg(windows)]
-fn write_at_start(file: &File, bytes: &[u8]) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_write(file, bytes, 0)
 }
 
 #[cfg(test)]

@@ -10,8 +10,6 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
-use super::DirSync;
-
 /// A directory that stays the same one when its path is renamed or replaced.
 #[derive(Debug)]
 pub(crate) struct Dir {
@@ -84,6 +82,12 @@ impl Dir {
         Ok(File::from(fd))
     }
 
+    /// What a lock on this entry is known by: the file, whatever its name is.
+    #[expect(clippy::unused_self, reason = "without identities of files, the key is made of the path")]
+    pub(crate) fn lock_key(&self, _name: &OsStr, entry: &Entry) -> LockKey {
+        entry.id.clone()
+    }
+
     /// Creates a directory.
     pub(crate) fn make_dir(&self, name: &OsStr, mode: u32) -> io::Result<()> {
         Ok(rustix::fs::mkdirat(&self.fd, name, Mode::from_bits_truncate(mode as rustix::fs::RawMode))?)
@@ -116,10 +120,11 @@ impl Dir {
     }
 
     /// Makes the names in this directory durable.
-    pub(crate) fn sync(&self) -> io::Result<DirSync> {
+    ///
+    /// Some file systems have no such operation and say so; there is nothing more to be had from them.
+    pub(crate) fn sync(&self) -> io::Result<()> {
         match sync_descriptor(&self.fd) {
-            Ok(()) => Ok(DirSync::Durable),
-            Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) => Ok(DirSync::Weak),
+            Ok(()) | Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) => Ok(()),
             Err(e) => Err(e.into()),
         }
     }
@@ -131,7 +136,7 @@ impl Dir {
 }
 
 /// What one name in a directory stands for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Entry {
     kind: FileType,
     mode: Mode,
@@ -141,10 +146,13 @@ pub(crate) struct Entry {
     id: FileId,
 }
 
+/// What a lock is known by in this process.
+pub(crate) type LockKey = FileId;
+
 /// The identity of a file on this machine, whatever its names are.
 ///
 /// The widths of the two numbers differ between systems; both fit here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FileId {
     device: i128,
     inode: i128,
@@ -183,8 +191,8 @@ impl Entry {
         }
     }
 
-    pub(crate) fn id(&self) -> FileId {
-        self.id
+    pub(crate) fn id(&self) -> &FileId {
+        &self.id
     }
 
     /// How many names the file has; 0 when the last one is gone.
@@ -236,6 +244,11 @@ pub(crate) fn copy_owner_and_mode(file: &File, old: &Entry) -> io::Result<()> {
 /// Gives a new file the permission bits it was asked to have, whatever the umask is.
 pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     Ok(rustix::fs::fchmod(file, Mode::from_bits_truncate(mode as rustix::fs::RawMode))?)
+}
+
+/// Writes over the beginning of a file, at once and without moving its cursor.
+pub(crate) fn write_at_start(file: &File, bytes: &[u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, 0)
 }
 
 /// Makes a file's content and attributes durable.

@@ -5,11 +5,10 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Seek, Write};
 use std::os::windows::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::DirSync;
 use crate::sharing;
 
 /// `FILE_FLAG_OPEN_REPARSE_POINT`: open a link itself, not what it points to.
@@ -71,6 +70,10 @@ impl Dir {
         OpenOptions::new().read(true).custom_flags(OPEN_REPARSE_POINT).open(self.join(name))
     }
 
+    pub(crate) fn lock_key(&self, name: &OsStr, _entry: &Entry) -> LockKey {
+        self.join(name)
+    }
+
     pub(crate) fn make_dir(&self, name: &OsStr, _mode: u32) -> io::Result<()> {
         fs::create_dir(self.join(name))
     }
@@ -92,8 +95,8 @@ impl Dir {
         Ok(fs::read_dir(&self.path)?.next().is_none())
     }
 
-    pub(crate) fn sync(&self) -> io::Result<DirSync> {
-        Ok(DirSync::Weak)
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        Ok(())
     }
 
     pub(crate) fn set_private(&self) -> io::Result<()> {
@@ -108,8 +111,11 @@ pub(crate) struct Entry {
     metadata: Metadata,
 }
 
+/// What a lock is known by in this process.
+pub(crate) type LockKey = PathBuf;
+
 /// All files look alike: their identity is not reachable from the standard library, and an open file keeps its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileId;
 
 impl Entry {
@@ -125,8 +131,8 @@ impl Entry {
         if self.metadata.is_dir() { "a directory" } else { "of another kind" }
     }
 
-    pub(crate) fn id(&self) -> FileId {
-        self.id
+    pub(crate) fn id(&self) -> &FileId {
+        &self.id
     }
 
     pub(crate) fn links(&self) -> u64 {
@@ -160,6 +166,12 @@ pub(crate) fn copy_owner_and_mode(_file: &File, _old: &Entry) -> io::Result<()> 
 
 pub(crate) fn set_mode(_file: &File, _mode: u32) -> io::Result<()> {
     Ok(())
+}
+
+pub(crate) fn write_at_start(file: &File, bytes: &[u8]) -> io::Result<()> {
+    let mut cursor = file;
+    cursor.rewind()?;
+    cursor.write_all(bytes)
 }
 
 pub(crate) fn sync_file(file: &File) -> io::Result<()> {

@@ -1,0 +1,74 @@
+//! The locks that this process has, so that taking one twice is an answer and not a wait for itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::dir::LockKey;
+
+/// A lock of this process, with the process that took it: a forked child inherits the table and holds nothing.
+static HELD: Mutex<BTreeMap<LockKey, Place>> = Mutex::new(BTreeMap::new());
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    pid: u32,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Trying,
+    Held,
+}
+
+/// What asking for a place gave.
+pub(super) enum Reservation {
+    /// The kernel may be asked now.
+    Free(Slot),
+    /// Another thread is asking the kernel right now, and may or may not get the lock.
+    Contended,
+    /// Another guard of this process has it.
+    HeldHere,
+}
+
+/// A place in the table; it is given back when this is dropped.
+///
+/// It is reserved before the kernel is asked, so that the table's mutex is not held across a system call.
+#[derive(Debug)]
+pub(super) struct Slot {
+    key: LockKey,
+    pid: u32,
+}
+
+/// Reserves the place of a file.
+pub(super) fn reserve(key: LockKey) -> Reservation {
+    let pid = std::process::id();
+    let mut held = table();
+    match held.get(&key).filter(|place| place.pid == pid).map(|place| place.state) {
+        Some(State::Held) => Reservation::HeldHere,
+        Some(State::Trying) => Reservation::Contended,
+        None => {
+            held.insert(key.clone(), Place { pid, state: State::Trying });
+            Reservation::Free(Slot { key, pid })
+        }
+    }
+}
+
+impl Slot {
+    /// Notes that the kernel gave the lock.
+    pub(super) fn hold(&self) {
+        table().insert(self.key.clone(), Place { pid: self.pid, state: State::Held });
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if self.pid == std::process::id() {
+            table().remove(&self.key);
+        }
+    }
+}
+
+/// Nothing panics under this mutex, so a poisoned one is as good as another.
+fn table() -> MutexGuard<'static, BTreeMap<LockKey, Place>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}

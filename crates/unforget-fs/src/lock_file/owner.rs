@@ -1,0 +1,373 @@
+//! The record in a lock file: who holds it, for people. The kernel's lock is what excludes.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::nonce;
+use crate::timestamp::{Utc, now_ms, now_us};
+
+/// The version of the record that is written.
+const VERSION: u32 = 1;
+
+/// What is read of a lock file at most.
+pub(crate) const RECORD_LIMIT: u64 = 4096;
+
+/// A program path is cut to this many characters. Escaped, they need at most half of [`RECORD_LIMIT`].
+const EXE_LIMIT: usize = 300;
+
+/// Fence numbers are below 2^53, so that every JSON reader gets them whole; microseconds reach it in the year 2255.
+const FENCE_LIMIT: u64 = 1 << 53;
+
+/// Who holds a lock, by its own word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Owner {
+    /// The process id, in the namespace below. Ids are used again, so it identifies nobody by itself.
+    pub pid: u32,
+    /// When the process began, in clock ticks since boot, where the system tells.
+    pub start: Option<u64>,
+    /// The random id of this boot of the machine, where the system tells.
+    pub boot: Option<String>,
+    /// The namespace of the process id: containers on one host count for themselves.
+    #[serde(rename = "pidns")]
+    pub pid_namespace: Option<u64>,
+    /// The name of the host.
+    pub host: String,
+    /// Differs for every acquisition.
+    pub nonce: String,
+    /// A number that grows from holder to holder; see [`LockFile::fence`](crate::LockFile::fence).
+    pub fence: u64,
+    /// When it was acquired, in milliseconds since 1970 by the wall clock.
+    #[serde(rename = "since")]
+    pub since_ms: u64,
+    /// The program.
+    pub exe: String,
+}
+
+impl Owner {
+    /// This process, as the holder after the one with `previous_fence`.
+    pub(crate) fn this_process(previous_fence: Option<u64>) -> Self {
+        let process = Process::current();
+        let after_previous = previous_fence.map_or(0, |fence| fence + 1);
+        Self {
+            pid: process.pid,
+            start: process.start,
+            boot: process.boot,
+            pid_namespace: process.pid_namespace,
+            host: process.host,
+            nonce: nonce::random_hex(),
+            fence: after_previous.max(now_us()),
+            since_ms: now_ms(),
+            exe: process.exe,
+        }
+    }
+
+    /// Whether this process is certainly gone.
+    ///
+    /// Certain means: recorded in this boot of this machine and in our pid namespace, and the id is free or belongs to
+    /// a process that began at another time. In every other case the answer is `false`.
+    pub fn is_provably_dead(&self) -> bool {
+        let here = Process::current();
+        let is_comparable = self.boot.is_some()
+            && self.boot == here.boot
+            && self.pid_namespace.is_some()
+            && self.pid_namespace == here.pid_namespace;
+        is_comparable && !process::may_be_running(self.pid, self.start)
+    }
+}
+
+impl fmt::Display for Owner {
+    /// Control characters are escaped: the record is a file, and files can say anything to a terminal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (exe, host, since) =
+            (self.exe.escape_debug(), self.host.escape_debug(), Utc::from_ms(self.since_ms));
+        write!(f, "process {} ({exe}) on {host} since {since}", self.pid)
+    }
+}
+
+/// What a lock file says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// Nothing: it was just created.
+    Empty,
+    /// The last holder gave it back.
+    Released {
+        /// That holder's fence number.
+        fence: u64,
+    },
+    /// Somebody holds it, or died with it.
+    Held(Owner),
+    /// It was ours and is torn by a power loss, or a later version wrote it.
+    Unreadable,
+    /// It is somebody's content and not a record.
+    Foreign,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    v: u32,
+    #[serde(flatten)]
+    body: Body,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Body {
+    Held(Owner),
+    Released { released: bool, fence: u64 },
+}
+
+impl Record {
+    /// Reads a record from the first line; a longer one that was there before may still follow it.
+    pub(crate) fn parse(content: &[u8]) -> Self {
+        let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        match serde_json::from_slice::<Line>(line) {
+            Ok(Line { v: VERSION, body: Body::Held(owner) }) if owner.fence < FENCE_LIMIT => {
+                Self::Held(owner)
+            }
+            Ok(Line { v: VERSION, body: Body::Released { released: true, fence } })
+                if fence < FENCE_LIMIT =>
+            {
+                Self::Released { fence }
+            }
+            _ if content.is_empty() => Self::Empty,
+            _ if is_torn(content) => Self::Unreadable,
+            _ => Self::Foreign,
+        }
+    }
+
+    /// The line to write; `None` for what is never written.
+    pub(crate) fn to_line(&self) -> Option<String> {
+        let body = match self {
+            Self::Held(owner) => Body::Held(owner.clone()),
+            Self::Released { fence } => Body::Released { released: true, fence: *fence },
+            Self::Empty | Self::Unreadable | Self::Foreign => return None,
+        };
+        let mut line = serde_json::to_string(&Line { v: VERSION, body }).ok()?;
+        line.push('\n');
+        Some(line)
+    }
+
+    /// The fence number of the holder that wrote it.
+    pub(crate) fn fence(&self) -> Option<u64> {
+        match self {
+            Self::Released { fence } => Some(*fence),
+            Self::Held(owner) => Some(owner.fence),
+            Self::Empty | Self::Unreadable | Self::Foreign => None,
+        }
+    }
+}
+
+/// After a power loss a file may have its size and none of its data, which reads as zeros, or the beginning of a record.
+fn is_torn(content: &[u8]) -> bool {
+    const BEGINNING: &[u8] = b"{\"v\":";
+    content.starts_with(BEGINNING) || BEGINNING.starts_with(content) || content.iter().all(|byte| *byte == 0)
+}
+
+/// What is the same for all locks of a process.
+#[derive(Debug, Clone)]
+struct Process {
+    pid: u32,
+    start: Option<u64>,
+    boot: Option<String>,
+    pid_namespace: Option<u64>,
+    host: String,
+    exe: String,
+}
+
+impl Process {
+    /// Read once, and again in a child of a fork.
+    fn current() -> Self {
+        static CURRENT: OnceLock<Process> = OnceLock::new();
+        let cached = CURRENT.get_or_init(Self::read);
+        if cached.pid == std::process::id() { cached.clone() } else { Self::read() }
+    }
+
+    fn read() -> Self {
+        let pid = std::process::id();
+        let exe = std::env::current_exe().map(|exe| exe.to_string_lossy().into_owned()).unwrap_or_default();
+        Self {
+            pid,
+            start: process::start_of(pid),
+            boot: process::boot(),
+            pid_namespace: process::pid_namespace(),
+            host: process::host(),
+            exe: exe.chars().take(EXE_LIMIT).collect(),
+        }
+    }
+}
+
+#[cfg(unix)]
+mod process {
+    use std::os::unix::fs::MetadataExt;
+
+    use rustix::io::Errno;
+    use rustix::process::{Pid, test_kill_process};
+
+    /// Field 22 of `/proc/<pid>/stat`, see `proc_pid_stat(5)`. The second field is the program's name in parentheses, which
+    /// may itself hold spaces and parentheses, so fields are counted from the last one.
+    pub(super) fn start_of(pid: u32) -> Option<u64> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let after_name = stat.rsplit_once(')')?.1;
+        after_name.split_ascii_whitespace().nth(19)?.parse().ok()
+    }
+
+    pub(super) fn boot() -> Option<String> {
+        Some(std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned())
+    }
+
+    pub(super) fn pid_namespace() -> Option<u64> {
+        Some(std::fs::metadata("/proc/self/ns/pid").ok()?.ino())
+    }
+
+    pub(super) fn host() -> String {
+        rustix::system::uname().nodename().to_string_lossy().into_owned()
+    }
+
+    /// Whether the process that had this id and began at `start` may still run.
+    pub(super) fn may_be_running(pid: u32, start: Option<u64>) -> bool {
+        let Some(id) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return true };
+        match (test_kill_process(id), start, start_of(pid)) {
+            (Err(Errno::SRCH), _, _) => false,
+            (_, Some(recorded), Some(found)) => recorded == found,
+            _ => true,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod process {
+    pub(super) fn start_of(_pid: u32) -> Option<u64> {
+        None
+    }
+
+    pub(super) fn boot() -> Option<String> {
+        None
+    }
+
+    pub(super) fn pid_namespace() -> Option<u64> {
+        None
+    }
+
+    pub(super) fn host() -> String {
+        std::env::var("COMPUTERNAME").unwrap_or_default()
+    }
+
+    pub(super) fn may_be_running(_pid: u32, _start: Option<u64>) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn owner() -> impl Strategy<Value = Owner> {
+        let identity = (any::<u32>(), any::<Option<u64>>(), any::<Option<String>>(), any::<Option<u64>>());
+        let words = (any::<String>(), any::<String>(), any::<String>());
+        (identity, words, 0..FENCE_LIMIT, any::<u64>()).prop_map(|(identity, words, fence, since_ms)| {
+            let (pid, start, boot, pid_namespace) = identity;
+            let (host, nonce, exe) = words;
+            Owner { pid, start, boot, pid_namespace, host, nonce, fence, since_ms, exe }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_is_read_as_it_was_written(owner in owner(), rest in any::<Vec<u8>>()) {
+            let record = Record::Held(owner);
+            let mut content = record.to_line().expect("a held record is written").into_bytes();
+            content.extend(rest);
+            prop_assert_eq!(Record::parse(&content), record);
+        }
+
+        #[test]
+        fn a_release_is_read_as_it_was_written(fence in 0..FENCE_LIMIT) {
+            let line = Record::Released { fence }.to_line().expect("a release is written");
+            prop_assert_eq!(Record::parse(line.as_bytes()), Record::Released { fence });
+        }
+
+        #[test]
+        fn any_bytes_are_read_as_something(content in any::<Vec<u8>>()) {
+            let record = Record::parse(&content);
+            prop_assert!(!matches!(record, Record::Held(_)), "random bytes are nobody");
+        }
+
+        #[test]
+        fn a_torn_record_is_ours_and_names_nobody(owner in owner(), cut in any::<prop::sample::Index>()) {
+            let line = Record::Held(owner).to_line().expect("a held record is written");
+            let torn = &line.as_bytes()[..cut.index(line.len() - 1)];
+            let expected = if torn.is_empty() { Record::Empty } else { Record::Unreadable };
+            prop_assert_eq!(Record::parse(torn), expected);
+        }
+
+        #[test]
+        fn what_is_shown_has_no_control_characters(owner in owner()) {
+            prop_assert!(!owner.to_string().contains(char::is_control));
+        }
+    }
+
+    #[test]
+    fn content_that_is_no_record_is_foreign() {
+        for content in [&b"4711\n"[..], b"hello", b"{\"pid\":1}", b"[]", b"\n{\"v\":1}"] {
+            assert_eq!(Record::parse(content), Record::Foreign, "{}", content.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_later_version_and_lost_data_are_ours() {
+        for content in [
+            &b"{\"v\":2,\"pid\":1}\n"[..],
+            &[0; 200],
+            b"{\"v\":1,\"released\":true,\"fence\":18446744073709551615}",
+        ] {
+            assert_eq!(Record::parse(content), Record::Unreadable, "{}", content.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn this_process_fits_the_record_and_is_not_dead() {
+        let owner = Owner::this_process(None);
+        assert!(!owner.is_provably_dead(), "we are running");
+        let line = Record::Held(owner).to_line().expect("a held record is written");
+        assert!(line.len() < 4096, "{line}");
+    }
+
+    #[test]
+    fn a_longest_program_path_fits_the_record() {
+        let owner =
+            Owner { exe: "\u{1}".repeat(EXE_LIMIT), host: "h".repeat(255), ..Owner::this_process(None) };
+        let line = Record::Held(owner).to_line().expect("a held record is written");
+        assert!(u64::try_from(line.len()).is_ok_and(|size| size < RECORD_LIMIT), "{}", line.len());
+    }
+
+    #[test]
+    fn the_fence_grows_even_when_the_clock_stands_behind() {
+        let ahead = FENCE_LIMIT - 10;
+        assert_eq!(Owner::this_process(Some(ahead)).fence, ahead + 1);
+        assert!(Owner::this_process(Some(5)).fence > 6, "the clock is ahead of a small number");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn only_what_is_certain_is_called_dead() {
+        let us = Owner::this_process(None);
+        let began_earlier = Owner { start: us.start.map(|start| start + 1), ..us.clone() };
+        assert!(began_earlier.is_provably_dead(), "the id belongs to another process now");
+        let unused_id = Owner { pid: i32::MAX as u32, ..us.clone() };
+        assert!(unused_id.is_provably_dead(), "above every limit of Linux for process ids");
+        for uncertain in [
+            Owner { boot: None, ..unused_id.clone() },
+            Owner { boot: Some("another".into()), ..unused_id.clone() },
+            Owner { pid_namespace: None, ..unused_id.clone() },
+            Owner { pid_namespace: Some(1), ..unused_id.clone() },
+            Owner { start: None, ..us },
+        ] {
+            assert!(!uncertain.is_provably_dead(), "{uncertain:?}");
+        }
+    }
+}
