@@ -1,1 +1,3 @@
 //! Tests across the crates.
+
+mod tidy;

@@ -1,3 +1,8 @@
-//! Runs tasks.
+//! The command behind `cargo xtask`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    xtask::run(&arguments)
+}

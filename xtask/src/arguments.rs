@@ -1,0 +1,101 @@
+//! The tasks and their arguments.
+
+use crate::loom;
+
+/// What `cargo xtask --help` prints, and what a wrong command line is answered with.
+pub(crate) const USAGE: &str = "\
+Usage: cargo xtask TASK
+
+  verify                 run everything CI runs, in order, up to the first failure
+  tidy                   check layers, budgets, words, links and guarantees
+  loom [--long] [NAME]   run the concurrency models whose name contains NAME, each in its own process
+  teeth [NAME]           remove the protections whose patch name contains NAME; a test has to notice
+
+Exit codes: 0 all is well, 1 something failed, 2 wrong usage.";
+
+/// A task with its arguments.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    Help,
+    Verify,
+    Tidy,
+    Loom(loom::Selection),
+    Teeth(Option<String>),
+}
+
+impl Task {
+    /// Reads a command line; the error is a sentence for the person who typed it.
+    pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
+        let Some((task, rest)) = arguments.split_first() else { return Err("No task given.".into()) };
+        if rest.iter().chain([task]).any(|word| word == "--help" || word == "-h") {
+            return Ok(Self::Help);
+        }
+        match task.as_str() {
+            "help" => Ok(Self::Help),
+            "verify" => nothing_more(rest).map(|()| Self::Verify),
+            "tidy" => nothing_more(rest).map(|()| Self::Tidy),
+            "loom" => loom_selection(rest).map(Self::Loom),
+            "teeth" => at_most_one(rest).map(Self::Teeth),
+            unknown => Err(format!("There is no task `{unknown}`.")),
+        }
+    }
+}
+
+fn nothing_more(rest: &[String]) -> Result<(), String> {
+    match rest.first() {
+        None => Ok(()),
+        Some(word) => Err(format!("`{word}` is not understood here.")),
+    }
+}
+
+fn at_most_one(rest: &[String]) -> Result<Option<String>, String> {
+    if let Some(option) = rest.iter().find(|word| word.starts_with('-')) {
+        return Err(format!("There is no option `{option}`."));
+    }
+    nothing_more(rest.get(1..).unwrap_or_default())?;
+    Ok(rest.first().cloned())
+}
+
+fn loom_selection(rest: &[String]) -> Result<loom::Selection, String> {
+    let (options, names): (Vec<String>, Vec<String>) =
+        rest.iter().cloned().partition(|word| word == "--long");
+    Ok(loom::Selection { long: !options.is_empty(), name: at_most_one(&names)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Task, String> {
+        Task::parse(&line.split_whitespace().map(String::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn every_task_in_the_usage_is_understood() {
+        assert_eq!(parse("verify"), Ok(Task::Verify));
+        assert_eq!(parse("tidy"), Ok(Task::Tidy));
+        assert_eq!(parse("teeth"), Ok(Task::Teeth(None)));
+        assert_eq!(parse("teeth queue"), Ok(Task::Teeth(Some("queue".into()))));
+        let long = loom::Selection { long: true, name: Some("queue".into()) };
+        assert_eq!(parse("loom --long queue"), Ok(Task::Loom(long)));
+        assert_eq!(parse("loom"), Ok(Task::Loom(loom::Selection::default())));
+    }
+
+    #[test]
+    fn help_is_given_wherever_it_is_asked_for() {
+        for line in ["--help", "-h", "help", "loom --help"] {
+            assert_eq!(parse(line), Ok(Task::Help), "`{line}` asks for help");
+        }
+    }
+
+    #[test]
+    fn a_wrong_line_is_refused_with_the_word_that_was_wrong() {
+        for (line, word) in
+            [("verfy", "verfy"), ("tidy now", "now"), ("loom --fast", "--fast"), ("teeth a b", "b")]
+        {
+            let complaint = parse(line).expect_err(line);
+            assert!(complaint.contains(word), "`{line}`: {complaint}");
+        }
+        assert!(parse("").is_err(), "a task has to be named");
+    }
+}

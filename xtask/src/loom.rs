@@ -1,0 +1,202 @@
+//! Runs the concurrency models of `unforget-sync`, each in a process of its own.
+//!
+//! A model that fails while it holds a modelled mutex aborts its process, and would take the verdicts of the
+//! models after it along.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cargo_metadata::Message;
+
+use crate::Error;
+use crate::invocation::{Ending, Invocation, Run};
+use crate::workspace::Workspace;
+
+/// How long one model may run: ten times what the largest is meant to take.
+pub(crate) const MODEL_LIMIT: Duration = Duration::from_mins(2);
+/// The same for `--long`.
+const LONG_MODEL_LIMIT: Duration = Duration::from_mins(30);
+/// Set to `1` for the models under `--long`, which then explore with wider bounds.
+const LONG_VARIABLE: &str = "UNFORGET_LOOM_LONG";
+/// The configuration the models are compiled under; our own, so that no dependency reacts to it.
+const CONFIGURATION: &str = "--cfg unforget_loom";
+const PACKAGE: &str = "unforget-sync";
+/// What a model prints after the number of executions it explored…
+const EXECUTIONS: &str = "executions";
+/// …or before it.
+const EXECUTIONS_COLON: &str = "executions:";
+/// How much of a failed model's output is printed.
+const TAIL_LINES: usize = 60;
+
+/// Which models to run, and how far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Selection {
+    pub(crate) long: bool,
+    /// Only models whose name contains this.
+    pub(crate) name: Option<String>,
+}
+
+/// The compiled models.
+pub(crate) struct Models {
+    binary: PathBuf,
+    directory: PathBuf,
+    names: Vec<String>,
+}
+
+/// Runs the selected models and prints a line for each; `false` when one failed or none was found.
+pub(crate) fn run(workspace: &Workspace, selection: &Selection) -> Result<bool, Error> {
+    let models = Models::build(workspace.root(), &target(workspace))?;
+    let wanted = |name: &&String| selection.name.as_deref().is_none_or(|part| name.contains(part));
+    let selected: Vec<_> = models.names.iter().filter(wanted).collect();
+    if selected.is_empty() {
+        println!("No model was found among {} in {PACKAGE}.", models.names.len());
+        return Ok(false);
+    }
+    let width = selected.iter().map(|name| name.len()).max().unwrap_or_default();
+    println!("{:width$}  {:>10}  {:>8}", "model", "executions", "seconds");
+    let mut failures = 0;
+    for name in &selected {
+        let limit = if selection.long { LONG_MODEL_LIMIT } else { MODEL_LIMIT };
+        let run = models.run(name, limit, selection.long)?;
+        println!("{}", row(name, width, &run, limit));
+        failures += usize::from(run.ending != Ending::Success);
+    }
+    println!("{} of {} models passed.", selected.len() - failures, selected.len());
+    Ok(failures == 0)
+}
+
+/// Where everything under the models' configuration is built: its flags would otherwise rebuild the rest.
+pub(crate) fn target(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("loom")
+}
+
+/// Compiles whatever the invocation compiles under the models' configuration, in a directory of its own.
+pub(crate) fn configured(invocation: Invocation, target: &Path) -> Invocation {
+    invocation.flags("RUSTFLAGS", CONFIGURATION).environment("CARGO_TARGET_DIR", target.to_string_lossy())
+}
+
+impl Models {
+    /// Compiles the models of the workspace at `root`.
+    pub(crate) fn build(root: &Path, target: &Path) -> Result<Self, Error> {
+        let build = configured(Invocation::cargo(root), target)
+            .words("test --release -p unforget-sync --test loom --no-run")
+            .arguments(["--message-format=json-render-diagnostics"]);
+        let failed = || Error::Failed { command: build.to_string() };
+        let messages = build.standard_output()?.ok_or_else(failed)?;
+        let binary = executable(&messages).ok_or_else(failed)?;
+        let directory = root.join("crates").join(PACKAGE);
+        let list = Invocation::new(binary.to_string_lossy(), &directory).words("--list --format terse");
+        let listed = list.standard_output()?.ok_or_else(|| Error::Failed { command: list.to_string() })?;
+        Ok(Self { binary, directory, names: names(&String::from_utf8_lossy(&listed)) })
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|model| model == name)
+    }
+
+    /// Runs one model in a process of its own.
+    pub(crate) fn run(&self, name: &str, limit: Duration, long: bool) -> Result<Run, Error> {
+        let binary = self.binary.to_string_lossy();
+        let mut model = Invocation::new(binary, &self.directory).arguments(["--exact", name, "--nocapture"]);
+        if long {
+            model = model.environment(LONG_VARIABLE, "1");
+        }
+        model.run_within(limit)
+    }
+}
+
+fn executable(messages: &[u8]) -> Option<PathBuf> {
+    Message::parse_stream(messages).filter_map(Result::ok).find_map(|message| match message {
+        Message::CompilerArtifact(artifact)
+            if artifact.target.name == "loom" && artifact.target.is_test() =>
+        {
+            artifact.executable.map(Into::into)
+        }
+        _ => None,
+    })
+}
+
+fn names(listed: &str) -> Vec<String> {
+    listed.lines().filter_map(|line| line.strip_suffix(": test")).map(String::from).collect()
+}
+
+fn row(name: &str, width: usize, run: &Run, limit: Duration) -> String {
+    let executions = executions(&run.text).map_or_else(|| "-".into(), |count| count.to_string());
+    let row = format!("{name:width$}  {executions:>10}  {:>8.1}", run.took.as_secs_f64());
+    match run.ending {
+        Ending::Success => row,
+        Ending::Failure => format!("{row}  FAILED\n{}", tail(&run.text, TAIL_LINES)),
+        Ending::Killed => format!("{row}  KILLED: it still ran after {} s", limit.as_secs()),
+    }
+}
+
+/// Adds up what a model printed, once for each mode it was run in: `135 executions` or `executions: 135`.
+fn executions(text: &str) -> Option<u64> {
+    let words: Vec<_> = text.split_whitespace().collect();
+    let counts = words.windows(2).filter_map(|pair| match pair {
+        [EXECUTIONS_COLON, count] | [count, EXECUTIONS] => count.parse::<u64>().ok(),
+        _ => None,
+    });
+    counts.fold(None, |sum, count| Some(sum.unwrap_or(0) + count))
+}
+
+/// The last lines of an output, each indented and on a line of its own.
+pub(crate) fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<_> = text.lines().collect();
+    let kept = all.get(all.len().saturating_sub(lines)..).unwrap_or_default();
+    kept.iter().map(|line| format!("    | {line}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(ending: Ending, text: &str) -> Run {
+        Run { ending, text: text.into(), took: Duration::from_millis(1500) }
+    }
+
+    #[test]
+    fn models_are_taken_from_the_list_and_nothing_else_is() {
+        assert_eq!(names("queue::one: test\nticket: test\nbench: benchmark\n"), ["queue::one", "ticket"]);
+        assert!(names("0 tests, 0 benchmarks\n").is_empty());
+    }
+
+    #[test]
+    fn executions_of_all_modes_are_added_up() {
+        let printed =
+            "running 1 test\ntest a ... a Plain: 135 executions in 9 ms\nexecutions: 7 (bound 3)\nok\n";
+        assert_eq!(executions(printed), Some(142));
+        assert_eq!(executions("running 1 test\n"), None);
+    }
+
+    #[test]
+    fn a_row_says_how_the_model_ended() {
+        let row = |ending| row("queue", 6, &run(ending, "executions: 9\nlost a wakeup"), MODEL_LIMIT);
+        assert_eq!(row(Ending::Success), "queue            9       1.5");
+        assert!(row(Ending::Failure).contains("FAILED\n    | executions: 9\n    | lost a wakeup"));
+        assert!(row(Ending::Killed).ends_with("KILLED: it still ran after 120 s"));
+    }
+
+    #[test]
+    fn the_test_binary_is_found_among_the_messages() {
+        let artifact = |name: &str, kind: &str, executable: &str| {
+            format!(
+                r#"{{"reason":"compiler-artifact","package_id":"p","manifest_path":"m","target":{{"kind":["{kind}"],
+                "crate_types":["bin"],"name":"{name}","src_path":"s","edition":"2024","doctest":false,"test":true,
+                "doc":false}},"profile":{{"opt_level":"3","debuginfo":0,"debug_assertions":false,
+                "overflow_checks":false,"test":true}},"features":[],"filenames":[],"executable":{executable},
+                "fresh":true}}"#
+            )
+            .replace('\n', "")
+        };
+        let library = artifact("loom", "lib", "null");
+        let test = artifact("loom", "test", "\"deps/loom-1\"");
+        assert_eq!(executable(format!("{library}\n{test}\n").as_bytes()), Some("deps/loom-1".into()));
+        assert_eq!(executable(library.as_bytes()), None, "the library of that name is no model");
+    }
+
+    #[test]
+    fn only_the_end_of_a_long_output_is_shown() {
+        assert_eq!(tail("a\nb\nc", 2), "    | b\n    | c");
+    }
+}

@@ -1,0 +1,103 @@
+//! The steps of `cargo xtask verify`.
+
+use crate::invocation::Invocation;
+use crate::loom;
+use crate::workspace::Workspace;
+
+/// One thing to check, with the title it has in the table.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) title: String,
+    pub(crate) action: Action,
+}
+
+/// How a step is carried out.
+#[derive(Debug)]
+pub(crate) enum Action {
+    Cargo(Invocation),
+    Tidy,
+    Loom,
+}
+
+impl Action {
+    /// The command that repeats it.
+    pub(crate) fn repeated(&self) -> String {
+        match self {
+            Self::Cargo(invocation) => invocation.to_string(),
+            Self::Tidy => "cargo xtask tidy".into(),
+            Self::Loom => "cargo xtask loom".into(),
+        }
+    }
+}
+
+/// Lists the steps, cheapest verdicts first.
+pub(crate) fn all(workspace: &Workspace) -> Vec<Step> {
+    let cargo = |title: &str, words: &str| Step {
+        title: title.into(),
+        action: Action::Cargo(Invocation::cargo(workspace.root()).words(words)),
+    };
+    let mut steps = vec![
+        cargo("fmt", "fmt --all --check"),
+        Step { title: "tidy".into(), action: Action::Tidy },
+        cargo("clippy", "clippy --workspace --all-targets -- -D warnings"),
+        Step { title: "clippy (loom)".into(), action: Action::Cargo(clippy_of_models(workspace)) },
+    ];
+    // Each alone: built together, one crate's features would hide what another forgot to ask for.
+    steps.extend(
+        workspace
+            .libraries()
+            .map(|member| cargo(&format!("alone: {}", member.name), &format!("check -p {}", member.name))),
+    );
+    steps.extend([
+        cargo("tests", "test --workspace --all-targets"),
+        cargo("doctests", "test --workspace --doc"),
+        Step { title: "loom".into(), action: Action::Loom },
+        Step { title: "rustdoc".into(), action: Action::Cargo(rustdoc(workspace)) },
+    ]);
+    // Without --allow-dirty nothing could be verified before it is committed.
+    steps.extend(workspace.published().map(|member| {
+        let words = format!("package --list --allow-dirty --offline --quiet -p {}", member.name);
+        cargo(&format!("package: {}", member.name), &words)
+    }));
+    steps
+}
+
+fn clippy_of_models(workspace: &Workspace) -> Invocation {
+    loom::configured(Invocation::cargo(workspace.root()), &loom::target(workspace))
+        .words("clippy -p unforget-sync --all-targets -- -D warnings")
+}
+
+fn rustdoc(workspace: &Workspace) -> Invocation {
+    Invocation::cargo(workspace.root())
+        .flags("RUSTDOCFLAGS", "-D warnings")
+        .words("doc --workspace --no-deps")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines() -> Vec<String> {
+        let workspace = Workspace::load(&crate::root()).expect("cargo describes the workspace");
+        all(&workspace).iter().map(|step| step.action.repeated()).collect()
+    }
+
+    #[test]
+    fn each_library_is_checked_alone_and_each_published_crate_is_packaged() {
+        let lines = lines();
+        let count = |end: &str| lines.iter().filter(|line| line.ends_with(end)).count();
+        for library in ["unforget-sync", "unforget-fs", "unforget-sqlite", "unforget-context", "unforget"] {
+            assert_eq!(count(&format!("check -p {library}")), 1, "{library} is checked once, alone");
+            assert_eq!(count(&format!("--quiet -p {library}")), 1, "{library} is packaged once");
+        }
+        assert_eq!(count("check -p xtask"), 0, "a tool is not a library of the product");
+        assert_eq!(count("--quiet -p xtask"), 0, "a tool is not published");
+    }
+
+    #[test]
+    fn configurations_that_need_other_flags_do_not_share_a_build_directory() {
+        for line in lines().iter().filter(|line| line.contains("unforget_loom")) {
+            assert!(line.contains("CARGO_TARGET_DIR="), "{line}");
+        }
+    }
+}
