@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use crate::primitive::{Arc, AtomicSnapshot, Mutex};
+use crate::primitive::{Arc, AtomicSnapshot, Mutex, MutexGuard};
 
 /// Publishes one immutable value at a time, numbered by a revision that only grows.
 ///
@@ -37,10 +37,10 @@ use crate::primitive::{Arc, AtomicSnapshot, Mutex};
 /// ```
 pub struct SnapshotCell<T> {
     current: AtomicSnapshot<Published<T>>,
-    /// Held to compare and replace, a few instructions, never while foreign code runs. It makes "next revision"
-    /// and "still the one I read" one step; arc-swap's own compare-and-swap would need the new value wrapped,
-    /// with its revision, before its revision is known.
-    writers: Mutex<()>,
+    /// The revision of `current`. Held to compare it and to replace both, a few instructions, never while foreign
+    /// code runs. It makes "still the one I read" and "the next revision" one step; arc-swap's compare-and-swap
+    /// would need the new value wrapped, with its revision, before its revision is known.
+    revision: Mutex<u64>,
 }
 
 /// One published value and its revision.
@@ -53,7 +53,7 @@ pub struct Published<T> {
 impl<T> SnapshotCell<T> {
     /// Creates a cell that holds `value` as revision 0.
     pub fn new(value: T) -> Self {
-        Self { current: AtomicSnapshot::new(Published { revision: 0, value }), writers: Mutex::new(()) }
+        Self { current: AtomicSnapshot::new(Published { revision: 0, value }), revision: Mutex::new(0) }
     }
 
     /// Returns the value published last.
@@ -68,9 +68,7 @@ impl<T> SnapshotCell<T> {
     /// # Blocking
     /// For another writer's few instructions, never for a reader.
     pub fn publish(&self, value: T) -> u64 {
-        let writing = self.writers.lock();
-        let (published, replaced) = self.replace(value);
-        drop(writing);
+        let (published, replaced) = self.replace(self.revision.lock(), value);
         drop(replaced);
         published.revision
     }
@@ -97,24 +95,23 @@ impl<T> SnapshotCell<T> {
             let Some(value) = change(&seen.value) else {
                 return seen;
             };
-            let writing = self.writers.lock();
-            let current = self.load();
-            if current.revision == seen.revision {
-                let (published, replaced) = self.replace(value);
-                drop(writing);
+            let revision = self.revision.lock();
+            if *revision == seen.revision {
+                let (published, replaced) = self.replace(revision, value);
                 drop(replaced);
                 return published;
             }
-            drop(writing);
-            seen = current;
+            drop(revision);
+            // Whoever raised the revision replaced the value before unlocking, so this load is newer than `seen`.
+            seen = self.load();
         }
     }
 
-    /// Puts `value` in place as the next revision. The caller holds `writers`, and drops what was replaced only
-    /// after letting go of it: that may run the destructor of a `T`.
-    fn replace(&self, value: T) -> (Arc<Published<T>>, Arc<Published<T>>) {
-        let revision = self.load().revision + 1;
-        let published = Arc::new(Published { revision, value });
+    /// Puts `value` in place as the next revision, and unlocks before what was replaced can be dropped: that may
+    /// run the destructor of a `T`.
+    fn replace(&self, mut revision: MutexGuard<'_, u64>, value: T) -> (Arc<Published<T>>, Arc<Published<T>>) {
+        *revision += 1;
+        let published = Arc::new(Published { revision: *revision, value });
         let replaced = self.current.replace(Arc::clone(&published));
         (published, replaced)
     }

@@ -192,6 +192,11 @@ impl<Op, R> WriteQueue<Op, R> {
         self.len() == 0
     }
 
+    /// Says how many submitters stand in line for room.
+    pub fn waiting(&self) -> usize {
+        self.handle.shared.state.lock().waiting()
+    }
+
     /// Says whether the queue has been closed, by anyone, or has lost its consumer.
     pub fn is_closed(&self) -> bool {
         self.handle.shared.state.lock().is_closed()
@@ -223,13 +228,14 @@ impl<Op, R> Shared<Op, R> {
         if weight > limit {
             return Err(SubmitError::TooLarge { op, weight, limit });
         }
+        // Allocated before the lock is taken: what is held up there is everybody.
+        let (completer, ticket) = Completer::pending();
         let mut state = match self.admit(weight, patience) {
             Ok(state) => state,
             Err(Refused::Full) => return Err(SubmitError::Full(op)),
             Err(Refused::Closed) => return Err(SubmitError::Closed(op)),
         };
         let was_empty = state.len() == 0;
-        let (completer, ticket) = Completer::pending();
         let sequence = state.push(op, weight, completer);
         self.unlock_and_admit_next(state);
         if was_empty {
@@ -243,7 +249,7 @@ impl<Op, R> Shared<Op, R> {
         let state = self.state.lock();
         if state.is_closed() {
             Err(Refused::Closed)
-        } else if state.nobody_waits() && state.has_room(&self.limits, weight) {
+        } else if state.waiting() == 0 && state.has_room(&self.limits, weight) {
             Ok(state)
         } else if matches!(patience, Patience::None) {
             Err(Refused::Full)

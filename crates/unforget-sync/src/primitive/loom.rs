@@ -135,43 +135,60 @@ impl Condvar {
     }
 }
 
+/// An atomic whose accesses loom schedules in every order.
+///
+/// loom 0.7.2 remembers one last access per atomic, and a thread's own load hides another thread's earlier one: a
+/// thread that loads and then stores is never run before a load that came first. So every access is preceded by a
+/// read-modify-write of a second atomic, which nothing hides. Relaxed, it orders nothing that the first does not.
+#[derive(Default)]
+struct Watched<A> {
+    atomic: A,
+    accesses: atomic::AtomicUsize,
+}
+
+impl<A> Watched<A> {
+    fn access(&self) -> &A {
+        self.accesses.fetch_add(1, atomic::Ordering::Relaxed);
+        &self.atomic
+    }
+}
+
 /// A cell written once, with std's contract: a `get` that finds the value happens after its `set`.
 ///
 /// For one setter at a time, which is how this crate uses it: std would make a second one wait.
 pub struct OnceLock<T> {
     value: ::std::sync::OnceLock<T>,
-    /// Release after `value` is written, Acquire before it is read; loom fails the model if `access` is reached
+    /// Release after `value` is written, Acquire before it is read; loom fails the model if `written` is reached
     /// on a path without that pair.
-    ready: atomic::AtomicBool,
-    access: UnsafeCell<()>,
+    ready: Watched<atomic::AtomicBool>,
+    written: UnsafeCell<()>,
 }
 
 impl<T> OnceLock<T> {
     /// Creates an empty cell.
     pub fn new() -> Self {
-        Self {
-            value: ::std::sync::OnceLock::new(),
-            ready: atomic::AtomicBool::new(false),
-            access: UnsafeCell::new(()),
-        }
+        Self { value: ::std::sync::OnceLock::new(), ready: Watched::default(), written: UnsafeCell::new(()) }
     }
 
     /// Returns the value, if it has been set.
     pub fn get(&self) -> Option<&T> {
-        if !self.ready.load(atomic::Ordering::Acquire) {
+        if !self.ready.access().load(atomic::Ordering::Acquire) {
             return None;
         }
-        self.access.with(|_| self.value.get())
+        self.written.with(|_| self.value.get())
     }
 
     /// Returns the value, setting it first if the cell is empty.
     pub fn get_or_init(&self, init: impl FnOnce() -> T) -> &T {
-        if self.get().is_none() {
-            let value = init();
-            self.access.with_mut(|_| drop(self.value.set(value)));
-            self.ready.store(true, atomic::Ordering::Release);
+        let mut set_here = false;
+        let value = self.value.get_or_init(|| {
+            set_here = true;
+            self.written.with_mut(|_| init())
+        });
+        if set_here {
+            self.ready.access().store(true, atomic::Ordering::Release);
         }
-        self.value.get_or_init(|| unreachable!("the value was found or set above"))
+        value
     }
 }
 
@@ -192,18 +209,17 @@ impl<T> fmt::Debug for OnceLock<T> {
 /// The pointer is an index into everything published in this execution, so an address is never used twice.
 pub(crate) struct AtomicSnapshot<T> {
     /// Release by `replace`, Acquire by `load`: the value is complete before its index can be seen.
-    current: atomic::AtomicUsize,
+    current: Watched<atomic::AtomicUsize>,
     published: ::std::sync::Mutex<Vec<Arc<T>>>,
 }
 
 impl<T> AtomicSnapshot<T> {
     pub(crate) fn new(value: T) -> Self {
-        let published = ::std::sync::Mutex::new(vec![Arc::new(value)]);
-        Self { current: atomic::AtomicUsize::new(0), published }
+        Self { current: Watched::default(), published: ::std::sync::Mutex::new(vec![Arc::new(value)]) }
     }
 
     pub(crate) fn load(&self) -> Arc<T> {
-        self.at(self.current.load(atomic::Ordering::Acquire))
+        self.at(self.current.access().load(atomic::Ordering::Acquire))
     }
 
     pub(crate) fn replace(&self, value: Arc<T>) -> Arc<T> {
@@ -212,7 +228,7 @@ impl<T> AtomicSnapshot<T> {
             published.push(value);
             published.len() - 1
         };
-        self.at(self.current.swap(index, atomic::Ordering::AcqRel))
+        self.at(self.current.access().swap(index, atomic::Ordering::AcqRel))
     }
 
     fn at(&self, index: usize) -> Arc<T> {

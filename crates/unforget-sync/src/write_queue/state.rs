@@ -90,8 +90,8 @@ impl<Op, R> State<Op, R> {
         mem::replace(&mut self.queued, replacement)
     }
 
-    pub(super) fn nobody_waits(&self) -> bool {
-        self.line.is_empty()
+    pub(super) fn waiting(&self) -> usize {
+        self.line.len()
     }
 
     pub(super) fn join_line(&mut self, weight: usize, turn: &Arc<Condvar>) -> u64 {
