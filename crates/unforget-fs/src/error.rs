@@ -188,3 +188,69 @@ impl fmt::Display for Holder<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CAUSE: &str = "the cause";
+
+    fn cause(kind: io::ErrorKind) -> io::Error {
+        io::Error::new(kind, CAUSE)
+    }
+
+    /// Every variant, and whether trying again is worth it.
+    fn every_variant() -> Vec<(Error, bool)> {
+        let path = PathBuf::from("/store/file");
+        let holder = Some(Box::new(Owner::this_process(None)));
+        let io = |kind| Error::io("sync", Path::new("/store/file"), cause(kind));
+        vec![
+            (Error::Locked { path: path.clone(), holder, waited: Duration::from_millis(2500) }, true),
+            (Error::Locked { path: path.clone(), holder: None, waited: Duration::ZERO }, true),
+            (Error::HeldHere { path: path.clone() }, false),
+            (Error::ForeignContent { path: path.clone() }, false),
+            (Error::Symlink { path: path.clone() }, false),
+            (Error::NotRegular { path: path.clone(), found: "a FIFO" }, false),
+            (Error::NotDirectory { path: path.clone() }, false),
+            (Error::HardLinked { path: path.clone(), links: 2 }, false),
+            (Error::ForeignOwner { path: path.clone(), uid: 12 }, false),
+            (Error::Exposed { path: path.clone(), mode: 0o755 }, false),
+            (Error::LockReplaced { path: path.clone() }, false),
+            (Error::Forked { path: path.clone(), opened_by: 12 }, false),
+            (
+                Error::LocksUnsupported { path: path.clone(), source: cause(io::ErrorKind::Unsupported) },
+                false,
+            ),
+            (Error::CommittedNotDurable { path, source: cause(io::ErrorKind::Other) }, false),
+            (io(io::ErrorKind::StorageFull), true),
+            (io(io::ErrorKind::ResourceBusy), true),
+            (io(io::ErrorKind::PermissionDenied), false),
+            (io(io::ErrorKind::Other), false),
+        ]
+    }
+
+    #[test]
+    fn a_message_names_the_path_and_leaves_the_cause_to_the_source() {
+        for (error, _) in every_variant() {
+            let shown = error.to_string();
+            assert!(shown.contains("/store/file"), "{shown}");
+            assert!(!shown.contains(CAUSE), "a chain of causes would say it twice: {shown}");
+            assert!(!shown.contains("Some(") && !shown.contains('{'), "no debug output: {shown}");
+        }
+    }
+
+    #[test]
+    fn only_what_may_pass_by_itself_is_retryable() {
+        for (error, retryable) in every_variant() {
+            assert_eq!(error.is_retryable(), retryable, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_lock_says_who_has_it_and_how_long_it_was_waited_for() {
+        let errors: Vec<_> = every_variant().into_iter().map(|(error, _)| error.to_string()).collect();
+        let us = format!("is locked by process {} (", std::process::id());
+        assert!(errors[0].contains(&us) && errors[0].contains("waited 2.5 s"), "{}", errors[0]);
+        assert!(errors[1].contains("left no record"), "{}", errors[1]);
+    }
+}

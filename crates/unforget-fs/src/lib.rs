@@ -1,19 +1,83 @@
-//! Atomic file replacement, locks between processes, private directories.
+//! Replaces files whole, locks between processes, and keeps directories private.
+//!
+//! # The model
+//!
+//! Several processes share a directory, and each may end at any instruction. Three things are needed then, and all three
+//! rest on what the kernel does and nothing on what another process promised:
+//!
+//! - **A file is replaced, never changed.** [`replace`] writes a new file beside the old one, makes it durable, and gives
+//!   it the old one's name in one step. Readers and crashes meet the old file or the new one. A disk that failed once is
+//!   not believed when it is asked again: the content goes to another file ([`Durability`], [`replace_if`]).
+//! - **A lock is the kernel's.** It belongs to an open file and ends with its process, however that ends. So there are
+//!   no stale locks, and no age or process id decides anything. What stands *in* a lock file is for people.
+//! - **A directory that nobody else can enter** ([`SecureDir`]) needs no further care for what is in it.
+//!
+//! There are two locks, and they are not interchangeable:
+//!
+//! | | [`LockFile`] | [`Turnstile`] |
+//! |---|---|---|
+//! | for | few holders, some time each: a command, a clean-up | busy writers, a moment each |
+//! | waits | polling with random delays, to a deadline | in the kernel, for as long as it takes |
+//! | fair | no | yes |
+//! | taken twice in one process | [`Error::HeldHere`] | the second waits like another process |
+//! | the file | may be removed by its holder | is never removed |
+//!
+//! # Example
+//!
+//! A counter that many processes increase. The lock makes read and write one step; the check at the end of the
+//! replacement makes sure that it still did.
+//!
+//! ```
+//! use unforget_fs::{Error, LockFile, LockOptions, ReplaceOptions, SecureDir, replace_if};
+//!
+//! fn increase(store: &SecureDir) -> Result<u64, Error> {
+//!     let guard = LockFile::acquire(&store.file("counter.lock"), &LockOptions::default())?;
+//!     let path = store.file("counter");
+//!     let count = std::fs::read_to_string(&path).ok().and_then(|text| text.parse().ok()).unwrap_or(0_u64) + 1;
+//!     replace_if(&path, count.to_string().as_bytes(), &ReplaceOptions::default(), || guard.verify())?;
+//!     guard.release()?;
+//!     Ok(count)
+//! }
+//!
+//! # let root = tempfile::tempdir()?;
+//! let store = SecureDir::create(&root.path().join("store"))?;
+//! assert_eq!(increase(&store)?, 1);
+//! assert_eq!(increase(&store)?, 2);
+//! assert_eq!(std::fs::read_to_string(store.file("counter"))?, "2");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The tempting wrong use is to read before the lock is taken: then the lock orders the writes, and still loses one.
+//!
+//! # Limitations
+//!
+//! - The locks are advisory: they exclude only programs that ask for them. Network file systems may not have them at all,
+//!   which is [`Error::LocksUnsupported`] and never a pretence.
+//! - [`replace`] keeps mode and owner, and neither access control lists nor extended attributes nor hard links. It needs
+//!   the right to create files in the directory and space for the old and the new content.
+//! - A directory that cannot be synced because its file system has no such operation is taken as it is.
+//! - A process that dies between writing and renaming leaves a file named `.unforget-tmp-` and 16 hexadecimal digits.
+//! - Windows and macOS have their own code paths (sharing violations are waited for, `F_FULLFSYNC` is used), which are
+//!   **untested**. On Windows locks are mandatory, so the record of a holder cannot be read while it holds the lock;
+//!   files have no identity, so [`LockFile::verify`] only sees that the name is there; modes and owners are inherited.
 #![forbid(unsafe_code)]
 
-mod dir;
 mod error;
-mod kernel_lock;
-mod lock_file;
-mod nonce;
+
+mod dir;
 mod private_file;
 mod replace;
 mod secure_dir;
+mod temp;
+
+mod kernel_lock;
+mod lock_file;
+mod turnstile;
+
+mod nonce;
 #[cfg(any(windows, test))]
 mod sharing;
-mod temp;
 mod timestamp;
-mod turnstile;
 
 pub use dir::create_dir_all;
 pub use error::Error;

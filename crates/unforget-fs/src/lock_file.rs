@@ -345,3 +345,41 @@ fn write_record(file: &File, record: &Record) -> io::Result<()> {
     dir::write_at_start(file, line.as_bytes())?;
     file.set_len(line.len() as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forked_child_closes_its_guard_and_releases_nothing() {
+        for unlink in [false, true] {
+            let root = tempfile::tempdir().unwrap();
+            let path = root.path().join("x.lock");
+            let options = LockOptions::new().unlink_on_release(unlink);
+            let mut guard = LockFile::try_acquire(&path, &options).unwrap();
+            let record = std::fs::read(&path).unwrap();
+            // What a parent keeps: a descriptor that shares the lock with the child's.
+            let parents = guard.file.try_clone().unwrap();
+            guard.owner.pid += 1;
+            assert!(matches!(guard.verify(), Err(Error::Forked { .. })));
+            assert!(matches!(guard.release(), Err(Error::Forked { .. })));
+            assert_eq!(std::fs::read(&path).unwrap(), record, "the parent's file is as it was");
+            let outcome = LockFile::try_acquire(&path, &options);
+            assert!(matches!(outcome, Err(Error::Locked { .. })), "the parent still has it: {outcome:?}");
+            drop(parents);
+            drop(LockFile::try_acquire(&path, &options).expect("it ended with the parent's descriptor"));
+        }
+    }
+
+    #[test]
+    fn a_place_is_given_back_when_the_kernel_refuses() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("x.lock");
+        let theirs = File::create(&path).unwrap();
+        theirs.lock().unwrap();
+        for _ in 0..2 {
+            let outcome = LockFile::try_acquire(&path, &LockOptions::new());
+            assert!(matches!(outcome, Err(Error::Locked { .. })), "not held by a guard of ours: {outcome:?}");
+        }
+    }
+}

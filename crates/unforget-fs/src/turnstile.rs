@@ -249,4 +249,24 @@ mod tests {
         let holder = TurnHolder { pid: 12, since_ms: 1_790_000_000_000 };
         assert_eq!(holder.to_string(), "process 12 since 2026-09-21 14:13:20 UTC");
     }
+
+    #[test]
+    fn a_forked_child_neither_enters_nor_ends_the_turn_of_its_parent() {
+        let root = tempfile::tempdir().unwrap();
+        let mut turnstile = Turnstile::open(root.path()).unwrap();
+        // What a child has: the descriptors of its parent, whose locks they share, under another process id.
+        let (queue, turn) = (turnstile.queue.try_clone().unwrap(), turnstile.turn.try_clone().unwrap());
+        drop(turnstile.enter().unwrap());
+        let mut child = Turnstile::open(root.path()).unwrap();
+        (child.queue, child.turn, child.opened_by) = (queue, turn, std::process::id() + 1);
+        assert!(matches!(child.enter(), Err(Error::Forked { .. })));
+        assert!(matches!(child.try_enter(), Err(Error::Forked { .. })));
+
+        let turn = turnstile.enter().unwrap();
+        drop(Turn { turnstile: &child });
+        let mut other = Turnstile::open(root.path()).unwrap();
+        assert!(other.try_enter().unwrap().is_none(), "the parent still has the turn");
+        assert!(Turnstile::holder_of(root.path()).unwrap().is_some(), "and its record is there");
+        drop(turn);
+    }
 }

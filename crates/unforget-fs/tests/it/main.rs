@@ -1,0 +1,11 @@
+//! What the crate promises, seen from outside, with second processes where a second process is what it is about.
+#![cfg(all(test, unix))]
+
+mod child;
+mod directory;
+mod lock_file;
+mod lock_refusals;
+mod replace;
+mod replace_refusals;
+mod secure_dir;
+mod turnstile;

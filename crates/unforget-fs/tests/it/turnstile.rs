@@ -1,0 +1,195 @@
+//! Turns exclude each other, end with their process, and go round.
+
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use unforget_fs::{Error, Turnstile};
+
+use crate::child::{Child, Part, names_in, say, wait_for_parent, wait_until};
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    u64::try_from(now.as_millis()).expect("before the year 500 million")
+}
+
+/// Takes the turn, says so, and keeps it until the parent speaks.
+pub(crate) fn hold(part: &Part) {
+    let mut turnstile = Turnstile::open(&part.path).expect("it opens");
+    let turn = turnstile.enter().expect("a turn");
+    say("entered");
+    wait_for_parent();
+    drop(turn);
+    say("left");
+    wait_for_parent();
+}
+
+/// Increments a number in a file in a way that loses updates when two do it at once.
+pub(crate) fn increment(part: &Part) {
+    let mut turnstile = Turnstile::open(&part.path).expect("it opens");
+    let counter = part.path.join("counter");
+    for _ in 0..part.times {
+        let _turn = turnstile.enter().expect("a turn");
+        add_one(&counter);
+    }
+    say("done");
+}
+
+fn add_one(counter: &Path) {
+    let value: u32 = fs::read_to_string(counter).expect("readable").parse().expect("a whole number");
+    fs::write(counter, (value + 1).to_string()).expect("writable");
+}
+
+#[test]
+fn no_increment_is_lost() {
+    const TIMES: u32 = 500;
+    let root = tempfile::tempdir().unwrap();
+    let counter = root.path().join("counter");
+    fs::write(&counter, "0").unwrap();
+    let processes: Vec<_> =
+        (0..4).map(|_| Child::start("turnstile::increment", root.path(), TIMES)).collect();
+    let threads = 2;
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut turnstile = Turnstile::open(root.path()).expect("it opens");
+                for _ in 0..TIMES {
+                    let _turn = turnstile.enter().expect("a turn");
+                    add_one(&counter);
+                }
+            });
+        }
+    });
+    for process in processes {
+        assert_eq!(process.finish(), ["done"]);
+    }
+    assert_eq!(fs::read_to_string(&counter).unwrap(), ((4 + threads) * TIMES).to_string());
+}
+
+#[test]
+fn a_killed_holder_frees_the_turn_at_once() {
+    let root = tempfile::tempdir().unwrap();
+    let mut turnstile = Turnstile::open(root.path()).unwrap();
+    for _ in 0..5 {
+        let mut holder = Child::start("turnstile::hold", root.path(), 0);
+        holder.expect("entered");
+        assert!(turnstile.try_enter().unwrap().is_none(), "another process has the turn");
+        holder.kill();
+        assert!(turnstile.try_enter().unwrap().is_some(), "the turn died with its holder");
+    }
+}
+
+#[test]
+fn a_waiter_gets_the_turn_of_a_killed_holder() {
+    let root = tempfile::tempdir().unwrap();
+    let mut holder = Child::start("turnstile::hold", root.path(), 0);
+    holder.expect("entered");
+    let mut waiter = Child::start("turnstile::hold", root.path(), 0);
+    wait_until_queued(root.path());
+    holder.kill();
+    waiter.expect("entered");
+    waiter.wake();
+    waiter.expect("left");
+}
+
+#[test]
+fn the_record_names_the_holder_and_goes_with_the_turn() {
+    let root = tempfile::tempdir().unwrap();
+    assert_eq!(Turnstile::holder_of(root.path()).unwrap(), None, "nobody ever opened it");
+    assert!(names_in(root.path()).is_empty(), "asking makes no files");
+    let before = now_ms();
+    let mut holder = Child::start("turnstile::hold", root.path(), 0);
+    holder.expect("entered");
+    let record = Turnstile::holder_of(root.path()).unwrap().expect("somebody has it");
+    assert_eq!(record.pid, holder.pid());
+    assert!((before..=now_ms()).contains(&record.since_ms), "{record:?}");
+    holder.wake();
+    holder.expect("left");
+    assert_eq!(Turnstile::holder_of(root.path()).unwrap(), None, "the turn was given back");
+}
+
+#[test]
+fn asking_who_holds_it_disturbs_nobody() {
+    let root = tempfile::tempdir().unwrap();
+    let mut turnstile = Turnstile::open(root.path()).unwrap();
+    let asking = std::sync::atomic::AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while asking.load(std::sync::atomic::Ordering::Relaxed) {
+                Turnstile::holder_of(root.path()).expect("readable");
+            }
+        });
+        for _ in 0..2000 {
+            assert!(turnstile.try_enter().unwrap().is_some(), "nobody else wants the turn");
+        }
+        asking.store(false, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+/// Waits until somebody stands in the queue: it is locked only while its holder waits for the turn.
+fn wait_until_queued(dir: &Path) {
+    let queue = File::open(dir.join("turn.queue")).expect("it was created");
+    wait_until("somebody in the queue", || match queue.try_lock() {
+        Ok(()) => {
+            queue.unlock().expect("it was locked");
+            false
+        }
+        Err(TryLockError::WouldBlock) => true,
+        Err(TryLockError::Error(e)) => panic!("{e}"),
+    });
+}
+
+#[test]
+fn who_gives_the_turn_back_stands_behind_who_waited() {
+    let root = tempfile::tempdir().unwrap();
+    let mut turnstile = Turnstile::open(root.path()).unwrap();
+    for _ in 0..10 {
+        let turn = turnstile.enter().unwrap();
+        let mut waiter = Child::start("turnstile::hold", root.path(), 0);
+        wait_until_queued(root.path());
+        drop(turn);
+        assert!(turnstile.try_enter().unwrap().is_none(), "somebody was waiting before us");
+        waiter.expect("entered");
+        waiter.wake();
+        waiter.expect("left");
+    }
+}
+
+#[test]
+fn a_file_that_was_removed_does_not_make_two_holders() {
+    let root = tempfile::tempdir().unwrap();
+    let mut first = Turnstile::open(root.path()).unwrap();
+    fs::remove_file(root.path().join("turn.lock")).unwrap();
+    let mut second = Turnstile::open(root.path()).unwrap();
+    let turn = second.enter().unwrap();
+    assert!(first.try_enter().unwrap().is_none(), "the first opened a file that is no longer the lock");
+    drop(turn);
+    let turn = first.enter().unwrap();
+    assert!(second.try_enter().unwrap().is_none(), "both have the same file again");
+    drop(turn);
+}
+
+#[test]
+fn files_are_private_and_stay() {
+    use std::os::unix::fs::MetadataExt;
+
+    let root = tempfile::tempdir().unwrap();
+    drop(Turnstile::open(root.path()).unwrap().enter().unwrap());
+    assert_eq!(names_in(root.path()), ["turn.lock", "turn.queue"]);
+    for name in names_in(root.path()) {
+        assert_eq!(fs::metadata(root.path().join(&name)).unwrap().mode() & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_file_of_ours_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("victim"), "content").unwrap();
+    std::os::unix::fs::symlink("victim", root.path().join("turn.lock")).unwrap();
+    let outcome = Turnstile::open(root.path());
+    assert!(matches!(outcome, Err(Error::Symlink { .. })), "{outcome:?}");
+    assert_eq!(fs::read(root.path().join("victim")).unwrap(), b"content");
+
+    let missing = Turnstile::open(&root.path().join("missing"));
+    assert!(matches!(missing, Err(Error::Io { operation: "open the directory", .. })), "{missing:?}");
+}
