@@ -1,8 +1,8 @@
 //! Directories held open, and the entries that are reached only through them.
 //!
-//! A replacement opens its directory once and does everything relative to that descriptor, so that a parent swapped
-//! half-way cannot redirect the write. The two platform modules have the same methods; nothing above them knows the
-//! platform.
+//! A replacement opens its directory once and does everything relative to that descriptor, so that a parent
+//! swapped half-way cannot redirect the write. The two platform modules have the same methods; nothing above
+//! them knows the platform.
 
 #[cfg(unix)]
 mod unix;
@@ -54,8 +54,8 @@ pub(crate) fn parent_of(path: &Path) -> PathBuf {
 /// Creates `path` and its missing parents, each durably.
 ///
 /// Every directory made here is synced into its parent before the next one is made, so after a power loss no
-/// directory exists whose parent does not. A directory that another process makes at the same time is synced too.
-/// When nothing is missing, nothing is synced.
+/// directory exists whose parent does not. A directory that another process makes at the same time is synced
+/// too. When nothing is missing, nothing is synced.
 ///
 /// New directories get mode 0777 less the umask; see [`SecureDir`](crate::SecureDir) for private ones.
 ///

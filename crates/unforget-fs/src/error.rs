@@ -9,8 +9,9 @@ use crate::Owner;
 
 /// The reasons why a file operation or a lock was refused.
 ///
-/// Every variant names the resource. A cause from the operating system is in [`source`](std::error::Error::source)
-/// and not in the message, so that a printed chain says everything once.
+/// Every variant names the resource. A cause from the operating system is in
+/// [`source`](std::error::Error::source) and not in the message, so that a printed chain says everything
+/// once.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -36,7 +37,11 @@ pub enum Error {
     },
 
     /// The file at the path of a lock has content that no lock wrote.
-    #[error("{} has content that is not a lock record and is not overwritten; move it away or choose another path", path.display())]
+    #[error(
+        "{} has content that is not a lock record and is not overwritten; \
+         move it away or choose another path",
+        path.display()
+    )]
     ForeignContent {
         /// What was refused.
         path: PathBuf,
@@ -84,7 +89,10 @@ pub enum Error {
     },
 
     /// A directory that must be private is open to other users.
-    #[error("{} is open to other users (mode {mode:04o}); run `chmod 700` on it if its content may be trusted", path.display())]
+    #[error(
+        "{} is open to other users (mode {mode:04o}); run `chmod 700` on it if its content may be trusted",
+        path.display()
+    )]
     Exposed {
         /// The directory.
         path: PathBuf,
@@ -94,7 +102,8 @@ pub enum Error {
 
     /// The file behind a held lock was removed or replaced by a program that did not hold it.
     #[error(
-        "{} was removed or replaced while it was locked; what was done under the lock may overlap with another process; leave lock files alone",
+        "{} was removed or replaced while it was locked; \
+         what was done under the lock may overlap with another process; leave lock files alone",
         path.display()
     )]
     LockReplaced {
@@ -103,7 +112,10 @@ pub enum Error {
     },
 
     /// The lock was opened before a `fork` and belongs to the parent process.
-    #[error("{} was opened by process {opened_by} and cannot be used after fork; open it again in this process", path.display())]
+    #[error(
+        "{} was opened by process {opened_by} and cannot be used after fork; open it again in this process",
+        path.display()
+    )]
     Forked {
         /// The lock file.
         path: PathBuf,
@@ -123,7 +135,11 @@ pub enum Error {
     /// The new content is visible, but it is not known to survive a power loss.
     ///
     /// Writing the same content again is the way to make it durable.
-    #[error("{} was replaced, but syncing its directory failed, so the change may not survive a power loss; write it again", path.display())]
+    #[error(
+        "{} was replaced, but syncing its directory failed, so the change may not survive a power loss; \
+         write it again",
+        path.display()
+    )]
     CommittedNotDurable {
         /// The file that was replaced.
         path: PathBuf,

@@ -1,7 +1,7 @@
 //! The kernel's whole-file locks, with interruptions retried.
 //!
-//! They belong to an open file description: they die with the last descriptor of it, however the process ends, and a
-//! second open of the same file in the same process conflicts like one in another process.
+//! They belong to an open file description: they die with the last descriptor of it, however the process
+//! ends, and a second open of the same file in the same process conflicts like one in another process.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -36,7 +36,8 @@ pub(crate) fn lock(file: &File, path: &Path) -> Result<(), Error> {
 ///
 /// Closing alone would leave the lock to a child between its `fork` and its `exec`.
 pub(crate) fn unlock(file: &File) {
-    // An unlock fails only for a descriptor that is not open, and this one is; closing it unlocks in any case.
+    // An unlock fails only for a descriptor that is not open, and this one is; closing it unlocks in any
+    // case.
     let _ = file.unlock();
 }
 

@@ -2,14 +2,16 @@
 //!
 //! # The model
 //!
-//! Several processes share a directory, and each may end at any instruction. Three things are needed then, and all three
-//! rest on what the kernel does and nothing on what another process promised:
+//! Several processes share a directory, and each may end at any instruction. Three things are needed then,
+//! and all three rest on what the kernel does and nothing on what another process promised:
 //!
-//! - **A file is replaced, never changed.** [`replace`] writes a new file beside the old one, makes it durable, and gives
-//!   it the old one's name in one step. Readers and crashes meet the old file or the new one. A disk that failed once is
-//!   not believed when it is asked again: the content goes to another file ([`Durability`], [`replace_if`]).
-//! - **A lock is the kernel's.** It belongs to an open file and ends with its process, however that ends. So there are
-//!   no stale locks, and no age or process id decides anything. What stands *in* a lock file is for people.
+//! - **A file is replaced, never changed.** [`replace`] writes a new file beside the old one, makes it
+//!   durable, and gives it the old one's name in one step. Readers and crashes meet the old file or the new
+//!   one. A disk that failed once is not believed when it is asked again: the content goes to another file
+//!   ([`Durability`], [`replace_if`]).
+//! - **A lock is the kernel's.** It belongs to an open file and ends with its process, however that ends. So
+//!   there are no stale locks, and no age or process id decides anything. What stands *in* a lock file is for
+//!   people.
 //! - **A directory that nobody else can enter** ([`SecureDir`]) needs no further care for what is in it.
 //!
 //! There are two locks, and they are not interchangeable:
@@ -24,8 +26,8 @@
 //!
 //! # Example
 //!
-//! A counter that many processes increase. The lock makes read and write one step; the check at the end of the
-//! replacement makes sure that it still did.
+//! A counter that many processes increase. The lock makes read and write one step; the check at the end of
+//! the replacement makes sure that it still did.
 //!
 //! ```
 //! use unforget_fs::{Error, LockFile, LockOptions, ReplaceOptions, SecureDir, replace_if};
@@ -47,19 +49,22 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The tempting wrong use is to read before the lock is taken: then the lock orders the writes, and still loses one.
+//! The tempting wrong use is to read before the lock is taken: then the lock orders the writes, and still
+//! loses one.
 //!
 //! # Limitations
 //!
-//! - The locks are advisory: they exclude only programs that ask for them. Network file systems may not have them at all,
-//!   which is [`Error::LocksUnsupported`] and never a pretence.
-//! - [`replace`] keeps mode and owner, and neither access control lists nor extended attributes nor hard links. It needs
-//!   the right to create files in the directory and space for the old and the new content.
+//! - The locks are advisory: they exclude only programs that ask for them. Network file systems may not have
+//!   them at all, which is [`Error::LocksUnsupported`] and never a pretence.
+//! - [`replace`] keeps mode and owner, and neither access control lists nor extended attributes nor hard
+//!   links. It needs the right to create files in the directory and space for the old and the new content.
 //! - A directory that cannot be synced because its file system has no such operation is taken as it is.
-//! - A process that dies between writing and renaming leaves a file named `.unforget-tmp-` and 16 hexadecimal digits.
-//! - Windows and macOS have their own code paths (sharing violations are waited for, `F_FULLFSYNC` is used), which are
-//!   **untested**. On Windows locks are mandatory, so the record of a holder cannot be read while it holds the lock;
-//!   files have no identity, so [`LockFile::verify`] only sees that the name is there; modes and owners are inherited.
+//! - A process that dies between writing and renaming leaves a file named `.unforget-tmp-` and 16 hexadecimal
+//!   digits.
+//! - Windows and macOS have their own code paths (sharing violations are waited for, `F_FULLFSYNC` is used),
+//!   which are **untested**. On Windows locks are mandatory, so the record of a holder cannot be read while
+//!   it holds the lock; files have no identity, so [`LockFile::verify`] only sees that the name is there;
+//!   modes and owners are inherited.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -86,3 +91,8 @@ pub use private_file::ensure_file;
 pub use replace::{Durability, ReplaceOptions, SymlinkPolicy, replace, replace_if};
 pub use secure_dir::SecureDir;
 pub use turnstile::{Turn, TurnHolder, Turnstile};
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -20,21 +20,21 @@ pub use options::LockOptions;
 pub use owner::Owner;
 use owner::{RECORD_LIMIT, Record};
 
-/// How often a file is opened again because its name went to another file meanwhile. Every time costs somebody a
-/// release, so many in a row only mean a busy lock.
+/// How often a file is opened again because its name went to another file meanwhile. Every time costs
+/// somebody a release, so many in a row only mean a busy lock.
 const OPENED_AT_MOST: u32 = 16;
 
 /// A lock between processes, held until it is released or dropped, or its process ends.
 ///
-/// The lock is the kernel's, on the file that the path names. It dies with its holder at once, however the holder ends,
-/// so nobody guesses from ages or process ids whether it is stale. The record in the file says who holds it, and is for
-/// people only.
+/// The lock is the kernel's, on the file that the path names. It dies with its holder at once, however the
+/// holder ends, so nobody guesses from ages or process ids whether it is stale. The record in the file says
+/// who holds it, and is for people only.
 ///
-/// A second acquisition by the same process fails with [`Error::HeldHere`] and does not wait for itself. In a forked
-/// child a guard is dead: it neither holds nor releases anything.
+/// A second acquisition by the same process fails with [`Error::HeldHere`] and does not wait for itself. In a
+/// forked child a guard is dead: it neither holds nor releases anything.
 ///
-/// Fairness: none. Waiters poll with random delays, which is right for few waiters with deadlines; writers that share a
-/// lock all the time use a [`Turnstile`](crate::Turnstile).
+/// Fairness: none. Waiters poll with random delays, which is right for few waiters with deadlines; writers
+/// that share a lock all the time use a [`Turnstile`](crate::Turnstile).
 ///
 /// The path is for locks only. A file with content that is no record is refused, never overwritten.
 ///
@@ -71,9 +71,10 @@ impl LockFile {
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`] at the deadline, [`Error::HeldHere`] at once; [`Error::Symlink`], [`Error::NotRegular`],
-    /// [`Error::HardLinked`], [`Error::ForeignOwner`] and [`Error::ForeignContent`] for a file that is no lock of ours;
-    /// [`Error::LocksUnsupported`]; [`Error::Io`], also when the record cannot be written.
+    /// [`Error::Locked`] at the deadline, [`Error::HeldHere`] at once; [`Error::Symlink`],
+    /// [`Error::NotRegular`], [`Error::HardLinked`], [`Error::ForeignOwner`] and [`Error::ForeignContent`]
+    /// for a file that is no lock of ours; [`Error::LocksUnsupported`]; [`Error::Io`], also when the record
+    /// cannot be written.
     ///
     /// # Blocking
     ///
@@ -101,8 +102,8 @@ impl LockFile {
 
     /// Who holds the lock at `path`, by the holder's own record; disturbs neither holder nor waiters.
     ///
-    /// For people and messages, not for decisions: it is read without a lock. `None` if the last holder released it or
-    /// is [provably dead](Owner::is_provably_dead), and if there is no readable record.
+    /// For people and messages, not for decisions: it is read without a lock. `None` if the last holder
+    /// released it or is [provably dead](Owner::is_provably_dead), and if there is no readable record.
     ///
     /// # Errors
     ///
@@ -132,7 +133,8 @@ impl LockFile {
         }
     }
 
-    /// The holder before this one, if it ended without releasing the lock: what it was doing may be half done.
+    /// The holder before this one, if it ended without releasing the lock: what it was doing may be half
+    /// done.
     pub fn previous_unclean(&self) -> Option<&Owner> {
         self.previous.as_ref()
     }
@@ -144,10 +146,10 @@ impl LockFile {
 
     /// A number larger than that of every holder before.
     ///
-    /// A resource that stores it and refuses smaller ones is safe from a holder that was stopped and woke up too late; a
-    /// number that the resource does not check protects nothing. It is the time of acquisition in microseconds, or one
-    /// more than the last holder's number if that is larger. So it also grows when the file was removed in between,
-    /// provided that the clock was not set back.
+    /// A resource that stores it and refuses smaller ones is safe from a holder that was stopped and woke up
+    /// too late; a number that the resource does not check protects nothing. It is the time of acquisition in
+    /// microseconds, or one more than the last holder's number if that is larger. So it also grows when the
+    /// file was removed in between, provided that the clock was not set back.
     pub fn fence(&self) -> u64 {
         self.owner.fence
     }
@@ -161,8 +163,8 @@ impl LockFile {
     ///
     /// # Errors
     ///
-    /// [`Error::LockReplaced`] if somebody removed or replaced the file without holding the lock; [`Error::Forked`] in a
-    /// child of the holder.
+    /// [`Error::LockReplaced`] if somebody removed or replaced the file without holding the lock;
+    /// [`Error::Forked`] in a child of the holder.
     pub fn verify(&self) -> Result<(), Error> {
         if std::process::id() != self.owner.pid {
             return Err(Error::Forked { path: self.path.clone(), opened_by: self.owner.pid });
@@ -173,12 +175,13 @@ impl LockFile {
         Err(Error::LockReplaced { path: self.path.clone() })
     }
 
-    /// Releases the lock, and says whether it excluded others to the end. Dropping it does the same without a word.
+    /// Releases the lock, and says whether it excluded others to the end. Dropping it does the same without a
+    /// word.
     ///
     /// # Errors
     ///
-    /// As [`verify`](Self::verify), and [`Error::Io`] if the record could not be changed. The lock is released in
-    /// every case.
+    /// As [`verify`](Self::verify), and [`Error::Io`] if the record could not be changed. The lock is
+    /// released in every case.
     pub fn release(mut self) -> Result<(), Error> {
         self.give_back()
     }
@@ -188,7 +191,8 @@ impl LockFile {
         for _ in 0..OPENED_AT_MOST {
             let file = open_regular(&dir, &name)?;
             let Some(slot) = lock_here(&dir, &name, &file, path)? else { return Err(Refusal::Busy) };
-            // Its last holder may have removed the file between our open and our lock; then others lock another one.
+            // Its last holder may have removed the file between our open and our lock; then others lock
+            // another one.
             if is_named(&dir, &name, &file).map_err(|e| Error::io("look at", path, e))? {
                 return Self::begin(dir, name, path, file, slot, options).map_err(Refusal::Failed);
             }
@@ -302,7 +306,8 @@ pub(crate) fn is_named(dir: &Dir, name: &OsStr, file: &File) -> io::Result<bool>
 
 /// Opens or creates a lock file, and refuses what another user or another name could reach.
 ///
-/// A FIFO, a device or a link could redirect or block us, and the record would be written into whatever it is.
+/// A FIFO, a device or a link could redirect or block us, and the record would be written into whatever it
+/// is.
 pub(crate) fn open_regular(dir: &Dir, name: &OsStr) -> Result<File, Error> {
     let path = dir.join(name);
     let file = dir.open_or_create(name).map_err(|e| open_error(dir, name, e))?;
@@ -338,8 +343,9 @@ fn read_record(mut file: &File) -> io::Result<Record> {
     Ok(Record::parse(&content))
 }
 
-/// Writes the record over the old one and cuts off what is longer, in this order: a file that is empty for a moment
-/// would say "released cleanly" after a crash in that moment. The space is already there, so a full disk does not matter.
+/// Writes the record over the old one and cuts off what is longer, in this order: a file that is empty for a
+/// moment would say "released cleanly" after a crash in that moment. The space is already there, so a full
+/// disk does not matter.
 fn write_record(file: &File, record: &Record) -> io::Result<()> {
     let line = record.to_line().ok_or(io::ErrorKind::InvalidData)?;
     dir::write_at_start(file, line.as_bytes())?;

@@ -4,9 +4,9 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Sixteen hexadecimal digits.
 ///
-/// They keep names apart and protect nothing: a guessed file name is made harmless by `O_EXCL`. So the keys of the
-/// standard hasher are random enough. The process id and the time keep a forked child, which inherits those keys, from
-/// repeating its parent.
+/// They keep names apart and protect nothing: a guessed file name is made harmless by `O_EXCL`. So the keys
+/// of the standard hasher are random enough. The process id and the time keep a forked child, which inherits
+/// those keys, from repeating its parent.
 pub(crate) fn random_hex() -> String {
     let mut hasher = RandomState::new().build_hasher();
     hasher.write_u32(std::process::id());

@@ -8,10 +8,10 @@ use crate::dir::{self, Dir};
 
 /// Makes sure that `path` is a file, and creates it empty, durably and for its owner only if there is none.
 ///
-/// For files that a library opens by name and would create readable for everybody, such as a database: `SQLite`
-/// treats an empty file as a new database, gives its side files the same mode, and does not sync the directory
-/// that names it. A file that exists is not opened: closing a descriptor of an open database would end the
-/// locks that this process has on it. Answers whether the file was created here.
+/// For files that a library opens by name and would create readable for everybody, such as a database:
+/// `SQLite` treats an empty file as a new database, gives its side files the same mode, and does not sync the
+/// directory that names it. A file that exists is not opened: closing a descriptor of an open database would
+/// end the locks that this process has on it. Answers whether the file was created here.
 ///
 /// # Errors
 ///

@@ -81,17 +81,17 @@ impl Default for ReplaceOptions {
 
 /// Replaces the content of `path`, or creates it, in one step.
 ///
-/// A reader sees the old file or the new one, never a mixture. With [`Durability::Full`] the new one survives a power
-/// loss once this has returned. Mode and owner of the old file are kept; its hard links, access control lists and
-/// extended attributes are not.
+/// A reader sees the old file or the new one, never a mixture. With [`Durability::Full`] the new one survives
+/// a power loss once this has returned. Mode and owner of the old file are kept; its hard links, access
+/// control lists and extended attributes are not.
 ///
-/// The directory must exist ([`create_dir_all`](crate::create_dir_all) makes it durably) and must be on a file system
-/// with `rename`; nothing is ever copied over the old file.
+/// The directory must exist ([`create_dir_all`](crate::create_dir_all) makes it durably) and must be on a
+/// file system with `rename`; nothing is ever copied over the old file.
 ///
 /// # Errors
 ///
-/// [`Error::CommittedNotDurable`] says that the file *was* replaced. After every other error the old file is as it was
-/// and no temporary file remains, unless removing it failed too.
+/// [`Error::CommittedNotDurable`] says that the file *was* replaced. After every other error the old file is
+/// as it was and no temporary file remains, unless removing it failed too.
 ///
 /// # Blocking
 ///
@@ -114,9 +114,9 @@ pub fn replace(path: &Path, contents: &[u8], options: &ReplaceOptions) -> Result
 
 /// Replaces the content of `path` if `still_ours` agrees at the last moment.
 ///
-/// `still_ours` runs once, after everything is written and synced and before the new file gets its name: the place to
-/// check that a lock is still held ([`LockFile::verify`](crate::LockFile::verify)) or that a revision is still the
-/// expected one. Its error is returned as it is, and then nothing has changed.
+/// `still_ours` runs once, after everything is written and synced and before the new file gets its name: the
+/// place to check that a lock is still held ([`LockFile::verify`](crate::LockFile::verify)) or that a
+/// revision is still the expected one. Its error is returned as it is, and then nothing has changed.
 ///
 /// # Examples
 ///
@@ -141,8 +141,8 @@ pub fn replace_if<E: From<Error>>(
     replace_with(path, contents, *options, still_ours, &barriers)
 }
 
-/// The two calls that make things durable, as parameters: their failure is what the protocol is about, and no test can
-/// make a real disk fail.
+/// The two calls that make things durable, as parameters: their failure is what the protocol is about, and no
+/// test can make a real disk fail.
 struct Barriers<'a> {
     file: &'a dyn Fn(&File) -> io::Result<()>,
     dir: &'a dyn Fn(&Dir) -> io::Result<()>,
@@ -204,8 +204,8 @@ impl Target {
 
     /// Writes and syncs the content; a sync that failed is never repeated on the same file.
     ///
-    /// A failed sync marks the pages clean, so a second one would succeed without the data. Only a new file, written
-    /// again from memory, can prove anything. A full disk will not get better by that.
+    /// A failed sync marks the pages clean, so a second one would succeed without the data. Only a new file,
+    /// written again from memory, can prove anything. A full disk will not get better by that.
     fn write_new_file(
         &self,
         contents: &[u8],

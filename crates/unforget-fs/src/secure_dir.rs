@@ -8,8 +8,8 @@ use crate::dir::{self, Dir};
 
 /// A directory of mode 0700 that belongs to this user and is not reached through a link.
 ///
-/// Files in it need no check of their own against other users: nobody else can put or reach anything there. Checked
-/// when it is opened; a program of the same user can still change it afterwards.
+/// Files in it need no check of their own against other users: nobody else can put or reach anything there.
+/// Checked when it is opened; a program of the same user can still change it afterwards.
 ///
 /// # Examples
 ///
@@ -32,16 +32,19 @@ pub struct SecureDir {
 impl SecureDir {
     /// Opens the directory, and creates it and its missing parents durably if there is none.
     ///
-    /// Any number of threads and processes may do so at once; all of them succeed. An existing directory that others
-    /// may enter is made private if it is empty. With content in it the call fails with [`Error::Exposed`]: somebody
-    /// else may have put that content there, and a mistyped path must not close `/tmp` to everybody.
+    /// Any number of threads and processes may do so at once; all of them succeed. An existing directory that
+    /// others may enter is made private if it is empty. With content in it the call fails with
+    /// [`Error::Exposed`]: somebody else may have put that content there, and a mistyped path must not close
+    /// `/tmp` to everybody.
     ///
     /// # Errors
     ///
-    /// [`Error::Symlink`], [`Error::NotDirectory`], [`Error::ForeignOwner`], [`Error::Exposed`], [`Error::Io`].
+    /// [`Error::Symlink`], [`Error::NotDirectory`], [`Error::ForeignOwner`], [`Error::Exposed`],
+    /// [`Error::Io`].
     pub fn create(path: &Path) -> Result<Self, Error> {
         let path = absolute(path)?;
-        // Whoever put something into it had it from here, after the sync of its parent: nothing is left to make durable.
+        // Whoever put something into it had it from here, after the sync of its parent: nothing is left to
+        // make durable.
         if let Ok(used) = Self::open(&path)
             && !used.is_empty()?
         {
@@ -76,7 +79,8 @@ impl SecureDir {
     ///
     /// # Panics
     ///
-    /// If `name` is not one plain name: `..`, a path with separators or an absolute path would leave the directory.
+    /// If `name` is not one plain name: `..`, a path with separators or an absolute path would leave the
+    /// directory.
     pub fn file(&self, name: &str) -> PathBuf {
         let mut components = Path::new(name).components();
         let is_plain = matches!((components.next(), components.next()), (Some(Component::Normal(_)), None));
@@ -130,8 +134,8 @@ fn is_link(path: &Path) -> Result<bool, Error> {
 
 /// Says why a path did not open as a directory.
 ///
-/// Systems answer a link that is not to be followed with ELOOP, ENOTDIR or EMLINK, so the path is asked again; the
-/// answer only chooses the message.
+/// Systems answer a link that is not to be followed with ELOOP, ENOTDIR or EMLINK, so the path is asked
+/// again; the answer only chooses the message.
 fn refusal(path: PathBuf, error: io::Error) -> Error {
     match std::fs::symlink_metadata(&path) {
         Ok(found) if found.is_symlink() => Error::Symlink { path },

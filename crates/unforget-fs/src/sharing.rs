@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use unforget_sync::{Backoff, Clock};
 
-/// `ERROR_ACCESS_DENIED`, `ERROR_SHARING_VIOLATION` and `ERROR_LOCK_VIOLATION`: what a rename or a removal is told while
-/// a virus scanner, an indexer or a backup has the file open. The first can also mean what it says, and is then reported
-/// after the last attempt.
+/// `ERROR_ACCESS_DENIED`, `ERROR_SHARING_VIOLATION` and `ERROR_LOCK_VIOLATION`: what a rename or a removal is
+/// told while a virus scanner, an indexer or a backup has the file open. The first can also mean what it
+/// says, and is then reported after the last attempt.
 const SHARING_VIOLATIONS: [i32; 3] = [5, 32, 33];
 
 /// Runs `operation` again, up to 10 times, while another program has the file open.

@@ -7,12 +7,12 @@ use std::io::{self, Write};
 use crate::dir::{self, Dir, Entry};
 use crate::nonce;
 
-/// Every temporary file begins so, whatever it will be renamed to: one prefix to sweep, and no name too long because its
-/// target's name is long.
+/// Every temporary file begins so, whatever it will be renamed to: one prefix to sweep, and no name too long
+/// because its target's name is long.
 const PREFIX: &str = ".unforget-tmp-";
 
-/// Names tried before giving up. A collision of 64 random bits does not happen; a sweeper that takes a file between its
-/// creation and its lock may.
+/// Names tried before giving up. A collision of 64 random bits does not happen; a sweeper that takes a file
+/// between its creation and its lock may.
 const NAMES_TRIED: u32 = 16;
 
 /// A new file that is removed again unless it was renamed.
@@ -48,7 +48,8 @@ impl<'dir> Temp<'dir> {
 
     /// Locks the file and sees that it still has its name.
     ///
-    /// A sweeper may have locked and removed it in between. A file system without locks has no sweepers either.
+    /// A sweeper may have locked and removed it in between. A file system without locks has no sweepers
+    /// either.
     fn is_claimed(&self) -> io::Result<bool> {
         match self.file.try_lock() {
             Err(TryLockError::WouldBlock) => return Ok(false),

@@ -28,8 +28,8 @@ impl Utc {
 
     /// Year, month and day in the proleptic Gregorian calendar.
     ///
-    /// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`: years begin in March, so that
-    /// the leap day is the last of its year, and repeat in eras of 400 years or 146,097 days.
+    /// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`: years begin in
+    /// March, so that the leap day is the last of its year, and repeat in eras of 400 years or 146,097 days.
     fn date(self) -> (u64, u64, u64) {
         let days = self.seconds / 86_400 + 719_468;
         let (era, day_of_era) = (days / 146_097, days % 146_097);

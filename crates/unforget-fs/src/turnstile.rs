@@ -14,23 +14,24 @@ const QUEUE: &str = "turn.queue";
 /// Held while one has the turn; its content says who has it.
 const TURN: &str = "turn.lock";
 
-/// The record has one size, so that one write replaces it whole: two numbers of at most 20 digits, a space, a newline.
+/// The record has one size, so that one write replaces it whole: two numbers of at most 20 digits, a space, a
+/// newline.
 const RECORD_SIZE: usize = 42;
 
-/// How often the turn is taken again when its file was replaced while we waited. Every time costs somebody the removal
-/// of a file, so reaching this means that a program removes it all the time.
+/// How often the turn is taken again when its file was replaced while we waited. Every time costs somebody
+/// the removal of a file, so reaching this means that a program removes it all the time.
 const REPLACED_FILES_ACCEPTED: u32 = 16;
 
 /// Takes turns with every other process, and every other `Turnstile`, on the same directory.
 ///
-/// One value is for one thread at a time: its locks belong to its descriptors, so a second [`enter`](Self::enter) on
-/// the same value would exclude nothing, and `&mut self` forbids it. Threads that share a directory each open their own
-/// and exclude each other like processes. A thread that enters a second `Turnstile` on a directory whose turn it has
-/// waits for itself, for ever.
+/// One value is for one thread at a time: its locks belong to its descriptors, so a second
+/// [`enter`](Self::enter) on the same value would exclude nothing, and `&mut self` forbids it. Threads that
+/// share a directory each open their own and exclude each other like processes. A thread that enters a second
+/// `Turnstile` on a directory whose turn it has waits for itself, for ever.
 ///
-/// Fairness: a queue lock is held while waiting for the turn, so a process that gave the turn back stands behind all
-/// that were waiting. Who is first among several that wait for the queue lock is decided by the kernel, in order of
-/// arrival on Linux.
+/// Fairness: a queue lock is held while waiting for the turn, so a process that gave the turn back stands
+/// behind all that were waiting. Who is first among several that wait for the queue lock is decided by the
+/// kernel, in order of arrival on Linux.
 ///
 /// Two files in the directory, `turn.queue` and `turn.lock`, are created once and never removed.
 ///
@@ -64,8 +65,8 @@ impl Turnstile {
     ///
     /// # Errors
     ///
-    /// [`Error::Symlink`], [`Error::NotRegular`], [`Error::HardLinked`] or [`Error::ForeignOwner`] if something else
-    /// has one of their names.
+    /// [`Error::Symlink`], [`Error::NotRegular`], [`Error::HardLinked`] or [`Error::ForeignOwner`] if
+    /// something else has one of their names.
     pub fn open(dir: &Path) -> Result<Self, Error> {
         let path = dir;
         let dir = Dir::open(path).map_err(|e| Error::io("open the directory", path, e))?;
@@ -79,13 +80,13 @@ impl Turnstile {
     ///
     /// # Errors
     ///
-    /// [`Error::Forked`] in a child of the process that opened it; [`Error::LockReplaced`] if the files are removed
-    /// again and again; [`Error::LocksUnsupported`]; [`Error::Io`].
+    /// [`Error::Forked`] in a child of the process that opened it; [`Error::LockReplaced`] if the files are
+    /// removed again and again; [`Error::LocksUnsupported`]; [`Error::Io`].
     ///
     /// # Blocking
     ///
-    /// In the kernel, for as long as others have the turn; there is no deadline. A holder that dies frees it at once; one
-    /// that is stopped keeps it.
+    /// In the kernel, for as long as others have the turn; there is no deadline. A holder that dies frees it
+    /// at once; one that is stopped keeps it.
     pub fn enter(&mut self) -> Result<Turn<'_>, Error> {
         self.refuse_fork()?;
         for _ in 0..=REPLACED_FILES_ACCEPTED {
@@ -127,8 +128,8 @@ impl Turnstile {
 
     /// Who has the turn on `dir`, by the holder's own record; from any thread, disturbing nobody.
     ///
-    /// It is for people and messages, not for decisions: it is read without a lock. A holder that was killed is named
-    /// until the next one comes. `None` also where nothing was ever opened.
+    /// It is for people and messages, not for decisions: it is read without a lock. A holder that was killed
+    /// is named until the next one comes. `None` also where nothing was ever opened.
     pub fn holder_of(dir: &Path) -> Result<Option<TurnHolder>, Error> {
         let path = dir.join(TURN);
         let opened = Dir::open(dir).and_then(|dir| dir.open_existing(OsStr::new(TURN)));
@@ -148,8 +149,8 @@ impl Turnstile {
 
     /// Whether the locked file is still the one that others will open.
     ///
-    /// Somebody who cleans up by hand may have removed it while we waited for it. Whoever opens it next locks another
-    /// file, so a lock on this one is worth nothing.
+    /// Somebody who cleans up by hand may have removed it while we waited for it. Whoever opens it next locks
+    /// another file, so a lock on this one is worth nothing.
     fn turn_has_its_name(&self) -> Result<bool, Error> {
         is_named(&self.dir, OsStr::new(TURN), &self.turn)
             .map_err(|e| Error::io("look at", &self.turn_path, e))
@@ -162,7 +163,8 @@ impl Turnstile {
         Ok(())
     }
 
-    /// A child of a fork shares the descriptions, and so the locks, of its parent: it would be let in beside it.
+    /// A child of a fork shares the descriptions, and so the locks, of its parent: it would be let in beside
+    /// it.
     fn refuse_fork(&self) -> Result<(), Error> {
         if std::process::id() == self.opened_by {
             return Ok(());

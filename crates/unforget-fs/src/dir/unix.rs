@@ -232,8 +232,8 @@ pub(crate) fn is_owned_by_us(entry: &Entry) -> bool {
 
 /// Gives a new file the owner and the mode of an old one.
 ///
-/// The owner first: a change of owner clears set-user-id and set-group-id. It is only changed when it differs, so that
-/// an ordinary user who replaces an own file needs no privilege.
+/// The owner first: a change of owner clears set-user-id and set-group-id. It is only changed when it
+/// differs, so that an ordinary user who replaces an own file needs no privilege.
 pub(crate) fn copy_owner_and_mode(file: &File, old: &Entry) -> io::Result<()> {
     if !entry_of(file)?.has_owner_of(old) {
         rustix::fs::fchown(file, Some(old.uid), Some(old.gid))?;
@@ -261,8 +261,8 @@ fn sync_descriptor(fd: impl std::os::fd::AsFd) -> Result<(), Errno> {
     rustix::io::retry_on_intr(|| rustix::fs::fsync(&fd))
 }
 
-/// On Apple systems `fsync` stops at the drive's cache; `F_FULLFSYNC` goes through it. File systems without it (network
-/// mounts) answer with one of three errors, and then `fsync` is all there is.
+/// On Apple systems `fsync` stops at the drive's cache; `F_FULLFSYNC` goes through it. File systems without
+/// it (network mounts) answer with one of three errors, and then `fsync` is all there is.
 #[cfg(target_vendor = "apple")]
 fn sync_descriptor(fd: impl std::os::fd::AsFd) -> Result<(), Errno> {
     match rustix::io::retry_on_intr(|| rustix::fs::fcntl_fullfsync(&fd)) {

@@ -1,7 +1,7 @@
 //! Directories by path, for systems without descriptors of directories. Not tested on such a system.
 //!
-//! Weaker than the Unix module in three ways: a parent swapped half-way is not noticed, directories are not synced
-//! (the file system journals names by itself), and owner and mode are inherited from the directory.
+//! Weaker than the Unix module in three ways: a parent swapped half-way is not noticed, directories are not
+//! synced (the file system journals names by itself), and owner and mode are inherited from the directory.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -114,7 +114,8 @@ pub(crate) struct Entry {
 /// What a lock is known by in this process.
 pub(crate) type LockKey = PathBuf;
 
-/// All files look alike: their identity is not reachable from the standard library, and an open file keeps its name.
+/// All files look alike: their identity is not reachable from the standard library, and an open file keeps
+/// its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileId;
 

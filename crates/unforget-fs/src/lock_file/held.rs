@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::dir::LockKey;
 
-/// A lock of this process, with the process that took it: a forked child inherits the table and holds nothing.
+/// A lock of this process, with the process that took it: a forked child inherits the table and holds
+/// nothing.
 static HELD: Mutex<BTreeMap<LockKey, Place>> = Mutex::new(BTreeMap::new());
 
 #[derive(Debug, Clone, Copy)]

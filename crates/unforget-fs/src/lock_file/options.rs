@@ -35,7 +35,8 @@ impl LockOptions {
         self
     }
 
-    /// Sets the delays between attempts. The number of its attempts counts; its deadline gives way to the timeout.
+    /// Sets the delays between attempts. The number of its attempts counts; its deadline gives way to the
+    /// timeout.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;

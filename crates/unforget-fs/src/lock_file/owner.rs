@@ -17,7 +17,8 @@ pub(crate) const RECORD_LIMIT: u64 = 4096;
 /// A program path is cut to this many characters. Escaped, they need at most half of [`RECORD_LIMIT`].
 const EXE_LIMIT: usize = 300;
 
-/// Fence numbers are below 2^53, so that every JSON reader gets them whole; microseconds reach it in the year 2255.
+/// Fence numbers are below 2^53, so that every JSON reader gets them whole; microseconds reach it in the year
+/// 2255.
 const FENCE_LIMIT: u64 = 1 << 53;
 
 /// Who holds a lock, by its own word.
@@ -66,8 +67,8 @@ impl Owner {
 
     /// Whether this process is certainly gone.
     ///
-    /// Certain means: recorded in this boot of this machine and in our pid namespace, and the id is free or belongs to
-    /// a process that began at another time. In every other case the answer is `false`.
+    /// Certain means: recorded in this boot of this machine and in our pid namespace, and the id is free or
+    /// belongs to a process that began at another time. In every other case the answer is `false`.
     pub fn is_provably_dead(&self) -> bool {
         let here = Process::current();
         let is_comparable = self.boot.is_some()
@@ -160,7 +161,8 @@ impl Record {
     }
 }
 
-/// After a power loss a file may have its size and none of its data, which reads as zeros, or the beginning of a record.
+/// After a power loss a file may have its size and none of its data, which reads as zeros, or the beginning
+/// of a record.
 fn is_torn(content: &[u8]) -> bool {
     const BEGINNING: &[u8] = b"{\"v\":";
     content.starts_with(BEGINNING) || BEGINNING.starts_with(content) || content.iter().all(|byte| *byte == 0)
@@ -206,8 +208,8 @@ mod process {
     use rustix::io::Errno;
     use rustix::process::{Pid, test_kill_process};
 
-    /// Field 22 of `/proc/<pid>/stat`, see `proc_pid_stat(5)`. The second field is the program's name in parentheses, which
-    /// may itself hold spaces and parentheses, so fields are counted from the last one.
+    /// Field 22 of `/proc/<pid>/stat`, see `proc_pid_stat(5)`. The second field is the program's name in
+    /// parentheses, which may itself hold spaces and parentheses, so fields are counted from the last one.
     pub(super) fn start_of(pid: u32) -> Option<u64> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let after_name = stat.rsplit_once(')')?.1;

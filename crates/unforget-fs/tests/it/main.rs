@@ -1,5 +1,7 @@
-//! What the crate promises, seen from outside, with second processes where a second process is what it is about.
-#![cfg(all(test, unix))]
+//! What the crate promises, seen from outside, with second processes where a second process is what it is
+//! about.
+#![cfg(unix)]
+#![cfg(test)]
 
 mod child;
 mod directory;

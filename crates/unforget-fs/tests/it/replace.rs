@@ -68,7 +68,8 @@ fn a_new_file_has_the_mode_it_was_asked_to_have() {
 
 #[test]
 fn a_bare_name_is_in_the_working_directory() {
-    // No chdir: it would move the other tests of this process. A missing file in a missing place shows where it looks.
+    // No chdir: it would move the other tests of this process. A missing file in a missing place shows where
+    // it looks.
     let error = replace(Path::new("no-such-directory/file"), b"", &OPTIONS).unwrap_err();
     assert!(error.to_string().ends_with("no-such-directory"), "{error}");
 }

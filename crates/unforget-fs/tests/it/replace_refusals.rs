@@ -125,7 +125,8 @@ pub(crate) fn try_once(part: &Part) {
 #[test]
 fn a_write_that_stops_half_way_leaves_the_old_file() {
     let (root, path) = with_file();
-    // The limit lets the first 4096 bytes be written; the shell ignores the signal that would end the process then.
+    // The limit lets the first 4096 bytes be written; the shell ignores the signal that would end the process
+    // then.
     let limited = |size| {
         let mut shell = Command::new("sh");
         shell
