@@ -109,17 +109,7 @@ impl LockFile {
     ///
     /// [`Error::Io`]; a missing file is not an error.
     pub fn holder(path: &Path) -> Result<Option<Owner>, Error> {
-        let opened = std::fs::symlink_metadata(path).map(|_| dir::open_parent(path));
-        let (dir, name) = match opened {
-            Ok(opened) => opened?,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::io("look at", path, e)),
-        };
-        let file = match dir.open_existing(&name) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(open_error(&dir, &name, e)),
-        };
+        let Some(file) = open_existing(path)? else { return Ok(None) };
         let entry = dir::entry_of(&file).map_err(|e| Error::io("look at", path, e))?;
         if !entry.is_regular() {
             return Err(Error::NotRegular { path: path.to_owned(), found: entry.kind() });
@@ -322,6 +312,19 @@ pub(crate) fn open_regular(dir: &Dir, name: &OsStr) -> Result<File, Error> {
         return Err(Error::ForeignOwner { path, uid: entry.uid() });
     }
     Ok(file)
+}
+
+/// Opens a file for reading; `None` if it, or its directory, is not there.
+fn open_existing(path: &Path) -> Result<Option<File>, Error> {
+    let (dir, name) = match dir::open_parent(path) {
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    match dir.open_existing(&name) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(open_error(&dir, &name, e)),
+    }
 }
 
 /// Says why a lock file did not open; asking again only chooses the message.

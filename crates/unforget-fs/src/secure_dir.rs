@@ -35,7 +35,7 @@ impl SecureDir {
     /// Any number of threads and processes may do so at once; all of them succeed. An existing directory that
     /// others may enter is made private if it is empty. With content in it the call fails with
     /// [`Error::Exposed`]: somebody else may have put that content there, and a mistyped path must not close
-    /// `/tmp` to everybody.
+    /// a directory that everybody uses.
     ///
     /// # Errors
     ///

@@ -85,8 +85,8 @@ impl Turnstile {
     ///
     /// # Blocking
     ///
-    /// In the kernel, for as long as others have the turn; there is no deadline. A holder that dies frees it
-    /// at once; one that is stopped keeps it.
+    /// In the kernel, for as long as others have the turn; there is no deadline. A process that dies gives up
+    /// the turn, or its place in the queue, at once; one that is stopped keeps both, and everybody waits.
     pub fn enter(&mut self) -> Result<Turn<'_>, Error> {
         self.refuse_fork()?;
         for _ in 0..=REPLACED_FILES_ACCEPTED {
@@ -94,10 +94,9 @@ impl Turnstile {
             let taken = kernel_lock::lock(&self.turn, &self.turn_path);
             kernel_lock::unlock(&self.queue);
             taken?;
-            if self.turn_has_its_name()? {
+            if self.keep_if_named()? {
                 return Ok(Turn::begin(self));
             }
-            self.reopen()?;
         }
         Err(Error::LockReplaced { path: self.turn_path.clone() })
     }
@@ -118,10 +117,9 @@ impl Turnstile {
             if !taken? {
                 return Ok(None);
             }
-            if self.turn_has_its_name()? {
+            if self.keep_if_named()? {
                 return Ok(Some(Turn::begin(self)));
             }
-            self.reopen()?;
         }
         Err(Error::LockReplaced { path: self.turn_path.clone() })
     }
@@ -147,20 +145,20 @@ impl Turnstile {
         }
     }
 
-    /// Whether the locked file is still the one that others will open.
+    /// Keeps the turn if the locked file is still the one that others will open; otherwise opens that one.
     ///
     /// Somebody who cleans up by hand may have removed it while we waited for it. Whoever opens it next locks
     /// another file, so a lock on this one is worth nothing.
-    fn turn_has_its_name(&self) -> Result<bool, Error> {
-        is_named(&self.dir, OsStr::new(TURN), &self.turn)
-            .map_err(|e| Error::io("look at", &self.turn_path, e))
-    }
-
-    /// Opens the files anew; the locks on the old ones go with them.
-    fn reopen(&mut self) -> Result<(), Error> {
+    fn keep_if_named(&mut self) -> Result<bool, Error> {
+        let named = is_named(&self.dir, OsStr::new(TURN), &self.turn);
+        if matches!(named, Ok(true)) {
+            return Ok(true);
+        }
+        kernel_lock::unlock(&self.turn);
+        named.map_err(|e| Error::io("look at", &self.turn_path, e))?;
         self.queue = open_regular(&self.dir, OsStr::new(QUEUE))?;
         self.turn = open_regular(&self.dir, OsStr::new(TURN))?;
-        Ok(())
+        Ok(false)
     }
 
     /// A child of a fork shares the descriptions, and so the locks, of its parent: it would be let in beside
