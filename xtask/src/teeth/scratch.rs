@@ -56,15 +56,14 @@ impl Scratch {
 
 /// Runs `git apply -p1` at `root`; the inner error is what git said.
 ///
-/// The work tree around `root` is hidden from git, which would otherwise take the patch's paths as relative to
-/// its top and silently skip all that lie outside `root`.
+/// Git is pointed at a repository that does not exist: in one around `root` it would take the patch's paths as
+/// relative to the top of that one's work tree, and silently skip all that lie outside `root`.
 pub(crate) fn git_apply(root: &Path, patch: &str, options: &[&str]) -> Result<Result<(), String>, Error> {
     let directory = tempfile::tempdir().map_err(Error::io("create", "a temporary directory"))?;
     let file = directory.path().join("tooth.patch");
     fs::write(&file, patch).map_err(Error::io("write", &file))?;
-    let outside = root.parent().unwrap_or(root).to_string_lossy().into_owned();
     let git = Invocation::new("git", root)
-        .environment("GIT_CEILING_DIRECTORIES", outside)
+        .environment("GIT_DIR", directory.path().join("none").to_string_lossy())
         .words("apply -p1 --whitespace=nowarn")
         .arguments(options.iter().copied())
         .arguments([file.to_string_lossy()]);

@@ -15,7 +15,7 @@ pub(crate) fn check_headers(tree: &Tree) -> Vec<Finding> {
     let wrong = parsed.filter_map(|(path, tooth)| Some((path, tooth.err()?)));
     wrong
         .map(|(path, complaint)| {
-            Finding::new(RULE, path, 1, format!("{complaint}; see `cargo doc -p xtask`"))
+            Finding::new(RULE, path, 1, format!("{complaint}; xtask/src/teeth/tooth.rs shows the format"))
         })
         .collect()
 }
