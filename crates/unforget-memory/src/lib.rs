@@ -1,1 +1,48 @@
-//! Placeholder.
+//! Memories of conversations: turns, their recall, and contexts, in one SQLite file.
+//!
+//! A **turn** is what somebody said, or a note: it belongs to a user and a session and has an id that is unique in its
+//! layer. [`Memories::remember`] stores it and answers after the commit; [`Memories::recall`] finds turns by their
+//! words, ranked by bm25, with a lighter weight on the date and the neighbours in the session.
+//! [`Memories::context_store`] keeps `unforget-context`'s contexts in the same file.
+//!
+//! ```
+//! use unforget_memory::{Memories, NewTurn, Query};
+//! use unforget_sqlite::{Database, Options};
+//!
+//! # let directory = tempfile::tempdir().unwrap();
+//! # let path = directory.path().join("unforget.db");
+//! let memories = Memories::open(Database::open(&path, Options::default())?)?;
+//! memories.remember(NewTurn::new("ada", "monday", "The glider is in the north hangar."))?;
+//! memories.remember(NewTurn::new("ada", "monday", "Lunch was fine."))?;
+//! let hits = memories.recall(&Query::new("where did I leave the glider?").user("ada"))?;
+//! assert_eq!(hits[0].content, "The glider is in the north hangar.");
+//! # Ok::<(), unforget_memory::Error>(())
+//! ```
+//!
+//! # Limitations
+//!
+//! - Full-text search knows English word endings and stop words; other languages are found by whole words.
+//! - Text without spaces between words (Chinese, Japanese, Thai) is found by whole runs only.
+//! - Nothing is forgotten yet: there is no removal, no expiry and no size cap.
+
+#![forbid(unsafe_code)]
+
+mod context_store;
+mod error;
+mod index;
+mod line;
+mod memories;
+mod query;
+mod recall;
+mod remember;
+mod schema;
+mod turn;
+mod turn_id;
+
+pub use crate::context_store::{CONTEXT_LIMIT, SqliteContexts};
+pub use crate::error::{Error, Result};
+pub use crate::line::parse_line;
+pub use crate::memories::{CONTENT_LIMIT, Memories, Stats};
+pub use crate::recall::{DEFAULT_LIMIT, HIT_LIMIT, Hit, Query};
+pub use crate::remember::Stored;
+pub use crate::turn::{DEFAULT_LAYER, LATEST_MS, METADATA_LIMIT, NAME_LIMIT, NewTurn};

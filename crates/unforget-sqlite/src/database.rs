@@ -139,8 +139,8 @@ impl Database {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (ticket, since) = self.hand_over(Op::write(bytes, op))?;
-        Ok(Ticket { ticket, since, db: self.clone(), answer: PhantomData })
+        let (pending, since) = self.hand_over(Op::write(bytes, op))?;
+        Ok(Ticket { pending, since, db: self.clone(), answer: PhantomData })
     }
 
     /// Brings the schema up to date, once however many threads and processes ask for it.
@@ -166,6 +166,12 @@ impl Database {
     /// Answers figures about this process's engine.
     pub fn stats(&self) -> Stats {
         self.engine.stats()
+    }
+
+    /// Tells whether this handle can still write: false once the database was closed, or a commit failed in a way that
+    /// leaves its outcome open.
+    pub fn is_open(&self) -> bool {
+        self.engine.is_fit(&self.key)
     }
 
     /// The file.
@@ -237,7 +243,7 @@ type Pending = unforget_sync::Ticket<Reply>;
 /// Dropping a ticket cancels nothing. The deadline of the operation counts from its submission.
 #[derive(Debug)]
 pub struct Ticket<T, E> {
-    ticket: Pending,
+    pending: Pending,
     since: Instant,
     db: Database,
     answer: PhantomData<fn() -> Result<T, E>>,
@@ -246,19 +252,19 @@ pub struct Ticket<T, E> {
 impl<T: 'static, E: From<Error> + 'static> Ticket<T, E> {
     /// Waits for the outcome as [`Database::write`] does.
     pub fn wait(self) -> Result<T, E> {
-        typed(self.db.outcome(self.ticket, self.since))
+        typed(self.db.outcome(self.pending, self.since))
     }
 
     /// Tells whether the outcome is there.
     pub fn is_resolved(&self) -> bool {
-        self.ticket.is_resolved()
+        self.pending.is_resolved()
     }
 }
 
 fn unresolved(error: TicketError) -> Error {
     match error {
         TicketError::Aborted | TicketError::Withdrawn => Error::Closed,
-        _ => Error::OutcomeUnknown { source: None },
+        TicketError::Abandoned => Error::OutcomeUnknown { source: None },
     }
 }
 
@@ -266,6 +272,6 @@ fn opening(error: InitError<Error>, path: &Path) -> Error {
     match error {
         InitError::Failed(error) => (*error).clone().at(path),
         InitError::Panicked => Error::Panicked { message: "while the database was opened".to_owned() },
-        _ => Error::Reentrant,
+        InitError::Reentrant => Error::Reentrant,
     }
 }

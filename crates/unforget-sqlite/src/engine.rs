@@ -133,16 +133,16 @@ impl Engine {
         settings::assert_library()?;
         let (queue, consumer) = WriteQueue::new(limits(options), Op::weigh);
         let shared = Arc::new(Shared::new(path.to_path_buf()));
-        let (opened, opener) = Ticket::pair();
+        let (opened, tell) = Ticket::pair();
         let thread = {
-            let (shared, options) = (Arc::clone(&shared), options.clone());
+            let (shared, options) = (Arc::clone(&shared), *options);
             let ends = (queue.clone(), consumer);
             move || match Writer::open(shared, &options, ends) {
                 Ok(writer) => {
-                    opener.complete(Ok(()));
+                    tell.complete(Ok(()));
                     writer.run();
                 }
-                Err(error) => opener.complete(Err(error)),
+                Err(error) => tell.complete(Err(error)),
             }
         };
         thread::Builder::new()
@@ -152,7 +152,7 @@ impl Engine {
         wait_opened(opened, path, options).inspect_err(|_| queue.close(Close::Abort))?;
         Ok(Self {
             shared,
-            options: options.clone(),
+            options: *options,
             queue,
             readers: Readers::new(path, options),
             file: file::id(path),

@@ -17,7 +17,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The operation had not started when its deadline passed.
-    #[error("{} was busy for {waited:.1?}{}; try again, or end that process", at(path), by(holder.as_ref()))]
+    #[error("{} was busy for {waited:.1?}{}; try again, or end that process", at(path.as_ref()), by(holder.as_ref()))]
     Busy {
         /// The database file, where known.
         path: Option<PathBuf>,
@@ -27,7 +27,7 @@ pub enum Error {
         holder: Option<Holder>,
     },
     /// The disk, the quota or the size limit of the file is exhausted.
-    #[error("no space left to write {}; free some and try again", at(path))]
+    #[error("no space left to write {}; free some and try again", at(path.as_ref()))]
     Full {
         /// The database file, where known.
         path: Option<PathBuf>,
@@ -35,7 +35,7 @@ pub enum Error {
         source: Arc<rusqlite::Error>,
     },
     /// The file holds what no SQLite database holds. It was not touched.
-    #[error("{} is damaged; restore a backup (the file was left as it is)", at(path))]
+    #[error("{} is damaged; restore a backup (the file was left as it is)", at(path.as_ref()))]
     Corrupt {
         /// The database file, where known.
         path: Option<PathBuf>,
@@ -43,7 +43,7 @@ pub enum Error {
         source: Arc<rusqlite::Error>,
     },
     /// The file is something else than a SQLite database. It was not touched.
-    #[error("{} is not a database; name another file, or move this one away", at(path))]
+    #[error("{} is not a database; name another file, or move this one away", at(path.as_ref()))]
     NotADatabase {
         /// The file, where known.
         path: Option<PathBuf>,
@@ -51,7 +51,7 @@ pub enum Error {
         source: Arc<rusqlite::Error>,
     },
     /// The file or its directory cannot be opened or written by this user.
-    #[error("{} cannot be opened for writing; check that it exists and who owns it", at(path))]
+    #[error("{} cannot be opened for writing; check that it exists and who owns it", at(path.as_ref()))]
     NotAccessible {
         /// The database file, where known.
         path: Option<PathBuf>,
@@ -83,7 +83,7 @@ pub enum Error {
         found: &'static str,
     },
     /// A setting was given to SQLite and is not in force.
-    #[error("{} does not accept {name} = {wanted}: it is {found}; the file system may not support it", at(path))]
+    #[error("{} does not accept {name} = {wanted}: it is {found}; the file system may not support it", at(path.as_ref()))]
     Setting {
         /// The database file, where known.
         path: Option<PathBuf>,
@@ -222,8 +222,8 @@ impl From<unforget_fs::Error> for Error {
     }
 }
 
-fn at(path: &Option<PathBuf>) -> String {
-    path.as_ref().map_or_else(|| "the database".to_owned(), |path| path.display().to_string())
+fn at(path: Option<&PathBuf>) -> String {
+    path.map_or_else(|| "the database".to_owned(), |path| path.display().to_string())
 }
 
 fn by(holder: Option<&Holder>) -> String {

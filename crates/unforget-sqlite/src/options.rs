@@ -20,9 +20,9 @@ pub enum Durability {
 /// use unforget_sqlite::{Durability, Options};
 ///
 /// let options = Options::default().durability(Durability::Normal).deadline(Duration::from_secs(2));
-/// assert_eq!(options, options.clone());
+/// assert_ne!(options, Options::default());
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     pub(crate) durability: Durability,
     pub(crate) readers: u32,

@@ -115,7 +115,7 @@ fn end(conn: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// r2d2_sqlite's manager, with settings that are read back and with a check when a connection returns.
+/// The manager of `r2d2_sqlite`, with settings that are read back and with a check when a connection returns.
 ///
 /// The check replaces the query that a pool otherwise runs at every check-out: a connection that returns
 /// inside a transaction, or with a statement still running, would pin the write-ahead log.

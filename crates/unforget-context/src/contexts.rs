@@ -1,0 +1,251 @@
+//! The handle: reading, changing and viewing contexts.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use unforget_sync::{Published, SnapshotCell};
+
+use crate::published::{State, Step};
+use crate::snapshot::decode_value;
+use crate::store::Next;
+use crate::{Change, ContextStore, Error, Result, Snapshot, Stored};
+
+/// The largest key, in bytes.
+pub const KEY_LIMIT: usize = 256;
+
+/// Immutable contexts by key, changed inside the transactions of a store.
+///
+/// Every handle of a process should be a clone of one: each `Contexts` made by [`Contexts::new`] keeps a published
+/// state of its own.
+///
+/// # The tempting wrong use
+///
+/// Two reads in one unit of work may show two points in time:
+///
+/// ```no_run
+/// # use unforget_context::{Contexts, UserContext, Error};
+/// # fn f(contexts: &Contexts<UserContext>) -> Result<(), Error> {
+/// // Wrong: the context may change between the two lines.
+/// let conversations = contexts.get("ada")?.map(|ada| ada.conversations_count());
+/// let topics = contexts.get("ada")?.map(|ada| ada.topics().len());
+/// // Right: one snapshot for one unit of work.
+/// if let Some(ada) = contexts.get("ada")? {
+///     let (conversations, topics) = (ada.conversations_count(), ada.topics().len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// For the same reason a change is made inside [`update`](Contexts::update), from the value it is given, not from one
+/// that was read before.
+#[derive(Debug)]
+pub struct Contexts<C> {
+    shared: Arc<Shared<C>>,
+}
+
+#[derive(Debug)]
+struct Shared<C> {
+    store: Arc<dyn ContextStore>,
+    published: SnapshotCell<State<C>>,
+}
+
+impl<C> Clone for Contexts<C> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<C> Contexts<C>
+where
+    C: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    /// Shows the contexts of a store.
+    pub fn new(store: Arc<dyn ContextStore>) -> Self {
+        Self { shared: Arc::new(Shared { store, published: SnapshotCell::new(State::empty()) }) }
+    }
+
+    /// Answers the context of `key` as of now: whatever any process acknowledged before this call is in it, and
+    /// no later call answers an older one.
+    ///
+    /// # Blocking
+    ///
+    /// Asks the store what changed; never waits for writers.
+    pub fn get(&self, key: &str) -> Result<Option<Snapshot<C>>> {
+        check_key(key)?;
+        self.refresh()?.get(key)
+    }
+
+    /// Answers the context of `key` as last published in this process; `None` also if it has not been read yet.
+    ///
+    /// Never waits and never touches the store. What other processes acknowledged meanwhile is not in it.
+    pub fn peek(&self, key: &str) -> Result<Option<Snapshot<C>>> {
+        self.shared.published.load().get(key)
+    }
+
+    /// Shows every context at one point in time, as of now. Cheap to take and to hold.
+    pub fn view(&self) -> Result<View<C>> {
+        Ok(View { state: self.refresh()? })
+    }
+
+    /// Answers the context of `key`, creating it from `make` if there is none. Of several callers one creates it.
+    pub fn get_or_create(&self, key: &str, mut make: impl FnMut() -> C + Send + 'static) -> Result<Snapshot<C>> {
+        if let Some(found) = self.get(key)? {
+            return Ok(found);
+        }
+        let name = key.to_owned();
+        self.change(key, move |stored| match stored {
+            Some(Stored { value: Some(_), .. }) => Ok(Next::Keep),
+            _ => encode(&name, &make()),
+        })
+    }
+
+    /// Replaces the context of `key` by what `change` makes of it, and answers the new one after the commit.
+    ///
+    /// `change` runs inside the write transaction on the stored value, whichever process wrote that, so no update is
+    /// lost. It may run more than once and must have no effects of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is no context of this key.
+    ///
+    /// # Blocking
+    ///
+    /// Waits for the commit, at most for the deadline of the store.
+    pub fn update(&self, key: &str, mut change: impl FnMut(&C) -> C + Send + 'static) -> Result<Snapshot<C>> {
+        let name = key.to_owned();
+        self.change(key, move |stored| {
+            let old: C = existing(&name, stored)?;
+            encode(&name, &change(&old))
+        })
+    }
+
+    /// As [`update`](Self::update), but only if the context still has `revision`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`] tells the revision it has.
+    pub fn update_if(
+        &self,
+        key: &str,
+        revision: u64,
+        mut change: impl FnMut(&C) -> C + Send + 'static,
+    ) -> Result<Snapshot<C>> {
+        let name = key.to_owned();
+        self.change(key, move |stored| {
+            let found = stored.filter(|stored| stored.value.is_some()).map_or(0, |stored| stored.revision);
+            if found != revision {
+                return Err(Error::Conflict { key: name.clone(), expected: revision, found });
+            }
+            let old: C = existing(&name, stored)?;
+            encode(&name, &change(&old))
+        })
+    }
+
+    /// Removes the context of `key`; false if there was none. Of several callers one is told true.
+    pub fn remove(&self, key: &str) -> Result<bool> {
+        check_key(key)?;
+        let name = key.to_owned();
+        let removed = self.shared.store.update(
+            key,
+            Box::new(move |stored| match stored {
+                Some(Stored { value: Some(_), .. }) => Ok(Next::Remove),
+                _ => Err(Error::NotFound { key: name.clone() }),
+            }),
+        );
+        match removed {
+            Ok(_) => {
+                self.catch_up();
+                Ok(true)
+            }
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn change(
+        &self,
+        key: &str,
+        change: impl FnMut(Option<&Stored>) -> Result<Next> + Send + 'static,
+    ) -> Result<Snapshot<C>> {
+        check_key(key)?;
+        let change: Change = Box::new(change);
+        let stored = self.shared.store.update(key, change)?;
+        self.catch_up();
+        let snapshot = stored.map_or(Ok(None), |stored| Snapshot::decode(&stored))?;
+        snapshot.ok_or_else(|| Error::NotFound { key: key.to_owned() })
+    }
+
+    /// Publishes what is committed. The change that was just committed stays committed if this fails, so its caller
+    /// is told success; the next read catches up.
+    fn catch_up(&self) {
+        let _next_read_catches_up = self.refresh();
+    }
+
+    /// Folds what changed in the store since the published state into it, whoever changed it.
+    ///
+    /// The answer is what the cell holds afterwards, which is never older than what was read from the store here.
+    fn refresh(&self) -> Result<Arc<Published<State<C>>>> {
+        let seen = self.shared.published.load();
+        let changes = self.shared.store.changes_since(seen.seq())?;
+        if changes.latest <= seen.seq() {
+            return Ok(seen);
+        }
+        let step = Step::decode(&changes);
+        Ok(self.shared.published.update_if(|state| state.follow(&step)))
+    }
+}
+
+/// Every context at one point in time.
+#[derive(Debug)]
+pub struct View<C> {
+    state: Arc<Published<State<C>>>,
+}
+
+impl<C> View<C> {
+    /// The context of `key` at that time.
+    pub fn get(&self, key: &str) -> Result<Option<Snapshot<C>>> {
+        self.state.get(key)
+    }
+
+    /// The contexts, in no particular order; an error for each whose value is not of this type.
+    pub fn iter(&self) -> impl Iterator<Item = Result<Snapshot<C>>> {
+        self.state.iter().cloned()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.state.len()
+    }
+
+    /// Tells whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+fn existing<C: DeserializeOwned>(key: &str, stored: Option<&Stored>) -> Result<C> {
+    match stored {
+        Some(Stored { value: Some(json), .. }) => decode_value(key, json),
+        _ => Err(Error::NotFound { key: key.to_owned() }),
+    }
+}
+
+fn encode<C: Serialize>(key: &str, value: &C) -> Result<Next> {
+    serde_json::to_string(value)
+        .map(Next::Put)
+        .map_err(|error| Error::Unencodable { key: key.to_owned(), reason: error.to_string() })
+}
+
+fn check_key(key: &str) -> Result<()> {
+    let problem = if key.is_empty() {
+        "is empty; name one".to_owned()
+    } else if key.len() > KEY_LIMIT {
+        format!("has {} bytes; at most {KEY_LIMIT} are allowed", key.len())
+    } else if key.chars().any(char::is_control) {
+        "holds control characters; leave them out".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::InvalidKey { problem })
+}

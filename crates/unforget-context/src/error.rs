@@ -1,0 +1,68 @@
+//! What can go wrong with a context.
+
+use std::sync::Arc;
+
+/// A specialised result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a context could not be read or changed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The key is empty, too long, or holds control characters.
+    #[error("the context key {problem}")]
+    InvalidKey {
+        /// What is wrong with it, and the limit.
+        problem: String,
+    },
+    /// There is no context of this key.
+    #[error("there is no context `{key}`; create it first")]
+    NotFound {
+        /// The key.
+        key: String,
+    },
+    /// The context has another revision than the change was made for.
+    #[error("context `{key}` has revision {found}, not {expected}; read it again and repeat the change")]
+    Conflict {
+        /// The key.
+        key: String,
+        /// The revision the caller knew.
+        expected: u64,
+        /// The revision it has; 0 if there is none.
+        found: u64,
+    },
+    /// The stored value is not one of this type; another version of the program may have written it.
+    #[error("context `{key}` holds a value this program does not understand: {reason}")]
+    Undecodable {
+        /// The key.
+        key: String,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// The new value cannot be stored.
+    #[error("the new value of context `{key}` cannot be stored: {reason}")]
+    Unencodable {
+        /// The key.
+        key: String,
+        /// What the encoder said.
+        reason: String,
+    },
+    /// The store could not be reached or refused; nothing was changed unless the source says otherwise.
+    #[error("the context store failed")]
+    Store {
+        /// What the store said.
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// Wraps what a store reports.
+    pub fn store(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Store { source: Arc::new(source) }
+    }
+
+    /// Tells whether the same change may succeed when it is made again on the current value.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict { .. })
+    }
+}

@@ -1,0 +1,111 @@
+//! Contexts in the same database as the memories.
+
+use rusqlite::{OptionalExtension, Row};
+use unforget_context::{Change, Changes, ContextStore, Error, Next, Stored};
+use unforget_sqlite::{Database, WriteTx};
+
+/// The largest value of a context, in bytes of JSON.
+pub const CONTEXT_LIMIT: usize = 1 << 20;
+
+/// Keeps contexts in the table `contexts`.
+///
+/// A change takes the next number of `meta.context_seq` in its own transaction, and transactions follow each other,
+/// so the numbers are in the order of the commits. A removed context leaves a row behind, so that readers who ask
+/// what changed learn of the removal and a new context of that key continues its revisions.
+#[derive(Debug)]
+pub struct SqliteContexts {
+    db: Database,
+}
+
+impl SqliteContexts {
+    pub(crate) fn new(db: Database) -> Self {
+        Self { db }
+    }
+}
+
+/// What passes through the engine: a context's own error, or the engine's.
+enum Failure {
+    Context(Error),
+    Engine(unforget_sqlite::Error),
+}
+
+impl From<unforget_sqlite::Error> for Failure {
+    fn from(error: unforget_sqlite::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Context(error) => error,
+            Failure::Engine(error) => Self::store(error),
+        }
+    }
+}
+
+impl ContextStore for SqliteContexts {
+    fn changes_since(&self, seq: u64) -> Result<Changes, Error> {
+        let changes = self.db.read(|tx| -> Result<Changes, Failure> {
+            let latest: u64 = tx.query_row(LATEST, [], |row| row.get(0))?;
+            if latest <= seq {
+                return Ok(Changes { latest, rows: Vec::new() });
+            }
+            let mut statement = tx.prepare_cached("SELECT key, revision, value FROM contexts WHERE seq > ?1")?;
+            let rows = statement.query_map([seq], read)?.collect::<Result<_, _>>()?;
+            Ok(Changes { latest, rows })
+        })?;
+        Ok(changes)
+    }
+
+    fn update(&self, key: &str, mut change: Change) -> Result<Option<Stored>, Error> {
+        let key = key.to_owned();
+        let stored = self.db.write(move |tx| -> Result<Option<Stored>, Failure> {
+            let seen = tx
+                .query_row("SELECT key, revision, value FROM contexts WHERE key = ?1", [&key], read)
+                .optional()?;
+            let value = match change(seen.as_ref()).map_err(Failure::Context)? {
+                Next::Keep => return Ok(seen),
+                Next::Put(json) => Some(json),
+                Next::Remove => None,
+            };
+            let revision = seen.map_or(0, |stored| stored.revision) + 1;
+            let stored = Stored { key: key.clone(), revision, value };
+            put(tx, &stored)?;
+            Ok(Some(stored))
+        })?;
+        Ok(stored)
+    }
+}
+
+fn put(tx: &WriteTx<'_>, stored: &Stored) -> Result<(), Failure> {
+    let bytes = stored.value.as_ref().map_or(0, String::len);
+    if bytes > CONTEXT_LIMIT {
+        let reason = format!("it has {bytes} bytes of JSON; at most {CONTEXT_LIMIT} are allowed");
+        return Err(Failure::Context(Error::Unencodable { key: stored.key.clone(), reason }));
+    }
+    let seq: u64 = tx.query_row(
+        "UPDATE meta SET value = value + 1 WHERE key = 'context_seq' RETURNING value",
+        [],
+        |row| row.get(0),
+    )?;
+    tx.execute(PUT, (&stored.key, stored.revision, seq, &stored.value, stored.value.is_none()))?;
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    Ok(Stored { key: row.get(0)?, revision: row.get(1)?, value: row.get(2)? })
+}
+
+const LATEST: &str = "SELECT value FROM meta WHERE key = 'context_seq'";
+
+const PUT: &str = "
+    INSERT INTO contexts(key, revision, seq, value, deleted) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT(key) DO UPDATE SET
+        revision = excluded.revision, seq = excluded.seq, value = excluded.value, deleted = excluded.deleted";

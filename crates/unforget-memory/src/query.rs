@@ -1,0 +1,71 @@
+//! Turns what a person types into what FTS5 looks for.
+
+use crate::{Error, Result};
+
+/// How many different words of a query are looked for; the rest are left out.
+const WORD_LIMIT: usize = 64;
+
+/// Words that stand in nearly every turn: looking for them costs time and moves good answers down.
+const STOP_WORDS: [&str; 124] = [
+    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been",
+    "before", "being", "but", "by", "can", "could", "d", "did", "do", "does", "doing", "don", "for", "from", "had",
+    "has", "have", "having", "he", "her", "here", "hers", "him", "his", "how", "i", "if", "in", "into", "is", "it",
+    "its", "just", "ll", "m", "me", "might", "more", "most", "must", "my", "no", "nor", "not", "now", "of", "on",
+    "only", "or", "other", "our", "out", "over", "own", "re", "s", "same", "shall", "she", "should", "so", "some",
+    "such", "t", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those",
+    "through", "to", "too", "under", "until", "up", "us", "ve", "very", "was", "we", "were", "what", "when",
+    "where", "which", "while", "who", "whom", "whose", "why", "will", "with", "would", "yes", "you", "your",
+    "yours", "let", "one", "ok", "okay", "oh", "hey",
+];
+
+/// An FTS5 expression that matches any of the words of `text`.
+///
+/// Every word becomes a quoted string, so nothing in `text` is ever read as an operator, a column or a prefix. Any
+/// word may match, since people ask with other words than they answered with; ranking does the rest. A text of stop
+/// words alone is looked for as it is.
+pub(crate) fn any_of(text: &str) -> Result<String> {
+    let lowered = text.to_lowercase();
+    let mut words: Vec<&str> = Vec::new();
+    for word in lowered.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        if !words.contains(&word) && words.len() < WORD_LIMIT {
+            words.push(word);
+        }
+    }
+    if words.iter().any(|word| !STOP_WORDS.contains(word)) {
+        words.retain(|word| !STOP_WORDS.contains(word));
+    }
+    if words.is_empty() {
+        return Err(Error::EmptyQuery);
+    }
+    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    Ok(quoted.join(" OR "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_and_quotes_are_words_or_nothing() {
+        assert_eq!(any_of(r#"glider" OR body:* NEAR("x" y)"#).unwrap(), r#""glider" OR "body" OR "near" OR "x" OR "y""#);
+    }
+
+    #[test]
+    fn stop_words_go_unless_nothing_else_is_there() {
+        assert_eq!(any_of("Where is the glider?").unwrap(), r#""glider""#);
+        assert_eq!(any_of("who are you").unwrap(), r#""who" OR "are" OR "you""#);
+    }
+
+    #[test]
+    fn a_query_without_words_is_an_error() {
+        for text in ["", "   ", "\"\"", "***", "—", "🙂"] {
+            assert!(matches!(any_of(text), Err(Error::EmptyQuery)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_query_is_bounded() {
+        let text: Vec<String> = (0..1_000).map(|n| format!("word{n}")).collect();
+        assert_eq!(any_of(&text.join(" ")).unwrap().matches(" OR ").count(), WORD_LIMIT - 1);
+    }
+}

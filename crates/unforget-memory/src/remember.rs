@@ -1,0 +1,142 @@
+//! Storing turns.
+
+use rusqlite::OptionalExtension;
+use unforget_sqlite::WriteTx;
+
+use crate::memories::Memories;
+use crate::turn::NewTurn;
+use crate::{Error, Result, index, turn_id};
+
+/// How often a new id is made when the store has it already. Ids carry four random bytes and a time stamp, so a
+/// second collision in a row means that the random numbers are not random.
+const ID_ATTEMPTS: usize = 8;
+
+/// What became of one of several turns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// It is new in the store.
+    New,
+    /// The user had a turn of that id in that layer; it was left as it is.
+    Duplicate,
+    /// Another user has a turn of that id; nothing was stored.
+    Foreign,
+}
+
+/// A turn with everything decided that is decided before the transaction, so that running the transaction again
+/// stores the same.
+struct Prepared {
+    turn: NewTurn,
+    turn_id: String,
+    created_ms: u64,
+    metadata: Option<String>,
+}
+
+impl Prepared {
+    fn new(turn: NewTurn, turn_id: String) -> Self {
+        let created_ms = turn.created_ms.unwrap_or_else(turn_id::now_ms);
+        Self { metadata: turn.metadata_json(), turn, turn_id, created_ms }
+    }
+}
+
+impl Memories {
+    /// Stores a turn and answers its id after the commit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Duplicate`] or [`Error::ForeignTurn`] if the turn was given an id that is taken.
+    pub fn remember(&self, turn: NewTurn) -> Result<String> {
+        turn.check(self.content_limit())?;
+        match turn.turn_id.clone() {
+            Some(turn_id) => self.remember_as(turn, turn_id),
+            None => self.remember_anew(&turn),
+        }
+    }
+
+    fn remember_as(&self, turn: NewTurn, turn_id: String) -> Result<String> {
+        let layer = turn.layer.clone();
+        match self.store_one(Prepared::new(turn, turn_id.clone()))? {
+            Stored::New => Ok(turn_id),
+            Stored::Duplicate => Err(Error::Duplicate { turn_id, layer }),
+            Stored::Foreign => Err(Error::ForeignTurn { turn_id }),
+        }
+    }
+
+    fn remember_anew(&self, turn: &NewTurn) -> Result<String> {
+        for _ in 0..ID_ATTEMPTS {
+            let turn_id = turn_id::generate()?;
+            if self.store_one(Prepared::new(turn.clone(), turn_id.clone()))? == Stored::New {
+                return Ok(turn_id);
+            }
+        }
+        Err(Error::Random { reason: format!("{ID_ATTEMPTS} new ids in a row were taken") })
+    }
+
+    fn store_one(&self, prepared: Prepared) -> Result<Stored> {
+        self.db().write_sized(prepared.turn.bytes(), move |tx| -> Result<Stored> {
+            let (stored, id) = insert(tx, &prepared)?;
+            index::add(tx, id.as_slice())?;
+            Ok(stored)
+        })
+    }
+
+    /// Stores several turns in one transaction and answers what became of each, in their order.
+    ///
+    /// A turn without an id gets one derived from what it says, so that storing the same turns again stores nothing
+    /// new. A turn whose id is taken is left out; the others are stored.
+    ///
+    /// # Errors
+    ///
+    /// If any turn is invalid, nothing is stored.
+    pub fn remember_all(&self, turns: Vec<NewTurn>) -> Result<Vec<Stored>> {
+        let mut bytes = 0;
+        let mut prepared = Vec::with_capacity(turns.len());
+        for turn in turns {
+            turn.check(self.content_limit())?;
+            bytes += turn.bytes();
+            let turn_id = turn.turn_id.clone().unwrap_or_else(|| turn_id::derive(&turn));
+            prepared.push(Prepared::new(turn, turn_id));
+        }
+        self.db().write_sized(bytes, move |tx| -> Result<Vec<Stored>> {
+            let mut new = Vec::new();
+            let mut all = Vec::with_capacity(prepared.len());
+            for turn in &prepared {
+                let (stored, id) = insert(tx, turn)?;
+                new.extend(id);
+                all.push(stored);
+            }
+            index::add(tx, &new)?;
+            Ok(all)
+        })
+    }
+}
+
+fn insert(tx: &WriteTx<'_>, prepared: &Prepared) -> Result<(Stored, Option<i64>)> {
+    let Prepared { turn, turn_id, created_ms, metadata } = prepared;
+    let values = (
+        turn_id,
+        &turn.layer,
+        &turn.user_id,
+        &turn.session_id,
+        &turn.speaker,
+        &turn.content,
+        metadata,
+        // `NewTurn::check` keeps it below the year 10000.
+        i64::try_from(*created_ms).unwrap_or(i64::MAX),
+    );
+    let id: Option<i64> = tx.query_row(INSERT, values, |row| row.get(0)).optional()?;
+    if id.is_some() {
+        return Ok((Stored::New, id));
+    }
+    let same_user: bool = tx.query_row(
+        "SELECT user_id = ?3 FROM memory_nodes WHERE turn_id = ?1 AND layer = ?2",
+        (turn_id, &turn.layer, &turn.user_id),
+        |row| row.get(0),
+    )?;
+    Ok((if same_user { Stored::Duplicate } else { Stored::Foreign }, None))
+}
+
+const INSERT: &str = "
+    INSERT INTO memory_nodes(
+        turn_id, layer, user_id, session_id, kind, speaker, content, metadata, created_ms, valid_from_ms
+    ) VALUES (?1, ?2, ?3, ?4, 'turn', ?5, ?6, ?7, ?8, ?8)
+    ON CONFLICT(turn_id, layer) DO NOTHING RETURNING id";
