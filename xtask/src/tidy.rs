@@ -1,6 +1,6 @@
 //! The rules that no compiler checks, each finding with its place and what to do about it.
 //!
-//! A rule is a function from the [`Tree`], which is read once, to findings. Findings that are wanted are
+//! A rule is a function from the tree, which is read once, to findings. Findings that are wanted are
 //! listed in `tidy/exceptions.rs`, each with its reason.
 
 mod budgets;
