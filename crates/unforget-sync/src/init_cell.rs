@@ -247,3 +247,76 @@ impl<E: Error + 'static> Error for InitError<E> {
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(not(unforget_loom))]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    const FOLLOWERS: usize = 3;
+
+    /// Returns once `condition` holds, long before its deadline.
+    fn eventually(condition: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !condition() {
+            assert!(start.elapsed() < Duration::from_secs(30), "the attempt did not come to this");
+            thread::yield_now();
+        }
+    }
+
+    /// An attempt is held by `running`, by its leader, and by each who follows.
+    fn everybody_follows<E>(cell: &InitCell<u8, E>) -> bool {
+        let running = cell.running.lock();
+        running.as_ref().is_some_and(|running| Arc::strong_count(&running.attempt) == 2 + FOLLOWERS)
+    }
+
+    /// Runs `init` as leader with everybody following, and returns what the followers got.
+    fn outcomes<E: Send + Sync>(
+        cell: &InitCell<u8, E>,
+        init: impl FnOnce() -> Result<u8, E> + Send,
+    ) -> Vec<Result<u8, InitError<E>>> {
+        thread::scope(|threads| {
+            let leader = threads.spawn(|| {
+                drop(cell.get_or_try_init(|| {
+                    eventually(|| everybody_follows(cell));
+                    init()
+                }));
+            });
+            eventually(|| cell.running.lock().is_some());
+            let followers: Vec<_> = (0..FOLLOWERS)
+                .map(|_| threads.spawn(|| cell.get_or_try_init(|| unreachable!("it is led")).copied()))
+                .collect();
+            drop(leader.join());
+            followers.into_iter().map(|follower| follower.join().expect("does not panic")).collect()
+        })
+    }
+
+    #[test]
+    fn everybody_in_an_attempt_gets_the_same_error() {
+        let cell = InitCell::new();
+        let errors: Vec<_> = outcomes(&cell, || Err("no"))
+            .into_iter()
+            .map(|outcome| match outcome {
+                Err(InitError::Failed(error)) => error,
+                other => panic!("{other:?} is not the error of the attempt"),
+            })
+            .collect();
+        assert!(errors.iter().all(|error| Arc::ptr_eq(error, &errors[0])), "an error of their own");
+    }
+
+    #[test]
+    fn everybody_in_an_attempt_gets_its_value() {
+        let outcomes = outcomes(&InitCell::<_, ()>::new(), || Ok(7));
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(7))), "{outcomes:?}");
+    }
+
+    #[test]
+    fn everybody_in_an_attempt_is_told_of_its_panic() {
+        let cell = InitCell::<u8, ()>::new();
+        let outcomes = outcomes(&cell, || panic!("in the initialiser"));
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(InitError::Panicked))), "{outcomes:?}");
+        assert!(cell.get_or_try_init(|| Ok(1)).is_ok(), "the cell was left unusable");
+    }
+}

@@ -1,0 +1,24 @@
+//! The primitives on real threads and against oracles. Their schedules are enumerated in `tests/loom.rs`.
+
+#![cfg(not(unforget_loom))]
+
+#[cfg(test)]
+mod backoff;
+#[cfg(test)]
+mod clock;
+#[cfg(test)]
+mod eventually;
+#[cfg(test)]
+mod init_cell;
+#[cfg(test)]
+mod queue;
+#[cfg(test)]
+mod queue_oracle;
+#[cfg(test)]
+mod queue_stress;
+#[cfg(test)]
+mod registry;
+#[cfg(test)]
+mod snapshot_cell;
+#[cfg(test)]
+mod ticket;
