@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use unforget_fs::{Durability, Error, LockFile, LockOptions, ReplaceOptions, replace_if};
-use unforget_sync::{Clock, ManualClock};
+use unforget_sync::{Backoff, Clock, ManualClock};
 
 use crate::child::{Child, DEADLINE, Part, names_in, say, wait_for_parent};
 
@@ -31,7 +31,9 @@ pub(crate) fn hold(part: &Part) {
 
 /// Increments the number in the file beside the lock, and tells of each.
 pub(crate) fn increment(part: &Part, unlink: bool) {
-    let options = patient().unlink_on_release(unlink);
+    // Without delays between attempts, some attempt falls into every moment of somebody's release.
+    let eager = Backoff::default().base(Duration::ZERO).attempts(u32::MAX);
+    let options = patient().backoff(eager).unlink_on_release(unlink);
     for _ in 0..part.times {
         let guard = LockFile::acquire(&part.path, &options).expect("acquired");
         if let Some(previous) = guard.previous_unclean() {
@@ -156,11 +158,15 @@ fn a_second_guard_in_this_process_is_an_error_and_no_wait() {
     let path = root.path().join("x.lock");
     std::os::unix::fs::symlink(root.path(), root.path().join("same")).unwrap();
     let guard = try_acquire(&path).unwrap();
+    let on_a_clock_that_need_not_pass = LockOptions::new().clock(Arc::new(ManualClock::new()));
     let outcome = std::thread::scope(|scope| {
-        scope.spawn(|| LockFile::acquire(&path, &patient())).join().expect("the thread ends")
+        scope
+            .spawn(|| LockFile::acquire(&path, &on_a_clock_that_need_not_pass))
+            .join()
+            .expect("the thread ends")
     });
     assert!(matches!(outcome, Err(Error::HeldHere { .. })), "{outcome:?}");
-    let by_another_name = LockFile::acquire(&root.path().join("same/x.lock"), &patient());
+    let by_another_name = LockFile::acquire(&root.path().join("same/x.lock"), &on_a_clock_that_need_not_pass);
     assert!(matches!(by_another_name, Err(Error::HeldHere { .. })), "{by_another_name:?}");
     assert_eq!(guard.owner().pid, std::process::id(), "the first guard is as it was");
     guard.verify().unwrap();
