@@ -7,6 +7,11 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
+#[expect(
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    reason = "it takes for granted what the other module asks the system for"
+)]
 mod windows;
 
 use std::ffi::{OsStr, OsString};

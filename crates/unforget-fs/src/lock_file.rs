@@ -355,7 +355,7 @@ fn write_record(file: &File, record: &Record) -> io::Result<()> {
     file.set_len(line.len() as u64)
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

@@ -250,6 +250,7 @@ mod tests {
         assert_eq!(holder.to_string(), "process 12 since 2026-09-21 14:13:20 UTC");
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_forked_child_neither_enters_nor_ends_the_turn_of_its_parent() {
         let root = tempfile::tempdir().unwrap();

@@ -90,7 +90,7 @@ impl Dir {
 
     /// Creates a directory.
     pub(crate) fn make_dir(&self, name: &OsStr, mode: u32) -> io::Result<()> {
-        Ok(rustix::fs::mkdirat(&self.fd, name, Mode::from_bits_truncate(mode as rustix::fs::RawMode))?)
+        Ok(rustix::fs::mkdirat(&self.fd, name, mode_of(mode))?)
     }
 
     /// What the symbolic link `name` says.
@@ -243,7 +243,12 @@ pub(crate) fn copy_owner_and_mode(file: &File, old: &Entry) -> io::Result<()> {
 
 /// Gives a new file the permission bits it was asked to have, whatever the umask is.
 pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
-    Ok(rustix::fs::fchmod(file, Mode::from_bits_truncate(mode as rustix::fs::RawMode))?)
+    Ok(rustix::fs::fchmod(file, mode_of(mode))?)
+}
+
+/// Permission bits, one by one: the width of the number that holds them differs between systems.
+fn mode_of(bits: u32) -> Mode {
+    (0..12).filter(|bit| bits >> bit & 1 == 1).map(|bit| Mode::from_bits_truncate(1 << bit)).collect()
 }
 
 /// Writes over the beginning of a file, at once and without moving its cursor.

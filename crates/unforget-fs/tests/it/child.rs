@@ -156,6 +156,12 @@ pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// Makes a FIFO by the command that every Unix has; the system calls for it differ.
+pub(crate) fn make_fifo(path: &Path) {
+    let status = Command::new("mkfifo").arg(path).status().expect("there is a mkfifo command");
+    assert!(status.success(), "mkfifo ended with {status}");
+}
+
 /// The names in a directory, sorted.
 pub(crate) fn names_in(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).expect("the directory is readable");

@@ -4,10 +4,9 @@ use std::fs;
 use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, Mode, mknodat};
 use unforget_fs::{Error, LockFile, LockOptions};
 
-use crate::child::{is_root, names_in};
+use crate::child::{is_root, make_fifo, names_in};
 
 fn try_acquire(path: &Path) -> Result<LockFile, Error> {
     LockFile::try_acquire(path, &LockOptions::new())
@@ -22,7 +21,7 @@ fn empty_dir() -> (tempfile::TempDir, PathBuf) {
 #[test]
 fn a_fifo_is_refused_and_does_not_block() {
     let (_root, path) = empty_dir();
-    mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    make_fifo(&path);
     for error in [try_acquire(&path).unwrap_err(), LockFile::holder(&path).unwrap_err()] {
         assert!(matches!(error, Error::NotRegular { found: "a FIFO", .. }), "{error:?}");
     }

@@ -6,10 +6,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use rustix::fs::{CWD, FileType, Mode, mknodat};
 use unforget_fs::{Durability, Error, ReplaceOptions, SymlinkPolicy, replace, replace_if};
 
-use crate::child::{Child, Part, is_root, names_in, say};
+use crate::child::{Child, Part, is_root, make_fifo, names_in, say};
 
 const OPTIONS: ReplaceOptions = ReplaceOptions::new();
 
@@ -78,7 +77,7 @@ fn a_rename_that_fails_leaves_no_temporary_file() {
 fn what_is_no_regular_file_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let fifo = root.path().join("fifo");
-    mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    make_fifo(&fifo);
     for (path, kind) in
         [(fifo.as_path(), "a FIFO"), (root.path(), "a directory"), (Path::new("/dev/null"), "a device")]
     {
