@@ -89,7 +89,11 @@ where
     }
 
     /// Answers the context of `key`, creating it from `make` if there is none. Of several callers one creates it.
-    pub fn get_or_create(&self, key: &str, mut make: impl FnMut() -> C + Send + 'static) -> Result<Snapshot<C>> {
+    pub fn get_or_create(
+        &self,
+        key: &str,
+        mut make: impl FnMut() -> C + Send + 'static,
+    ) -> Result<Snapshot<C>> {
         if let Some(found) = self.get(key)? {
             return Ok(found);
         }

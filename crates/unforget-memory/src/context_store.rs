@@ -57,7 +57,8 @@ impl ContextStore for SqliteContexts {
             if latest <= seq {
                 return Ok(Changes { latest, rows: Vec::new() });
             }
-            let mut statement = tx.prepare_cached("SELECT key, revision, value FROM contexts WHERE seq > ?1")?;
+            let mut statement =
+                tx.prepare_cached("SELECT key, revision, value FROM contexts WHERE seq > ?1")?;
             let rows = statement.query_map([seq], read)?.collect::<Result<_, _>>()?;
             Ok(Changes { latest, rows })
         })?;

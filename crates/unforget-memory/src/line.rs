@@ -79,7 +79,8 @@ mod tests {
         )
         .unwrap();
         let metadata = serde_json::json!({"a": 1, "mood": "good"}).as_object().unwrap().clone();
-        let expected = NewTurn::new("ada", "s", "hi").turn_id("t1").layer("note").speaker("Ada").created_ms(7);
+        let expected =
+            NewTurn::new("ada", "s", "hi").turn_id("t1").layer("note").speaker("Ada").created_ms(7);
         assert_eq!(turn, expected.metadata(metadata));
     }
 

@@ -7,15 +7,15 @@ const WORD_LIMIT: usize = 64;
 
 /// Words that stand in nearly every turn: looking for them costs time and moves good answers down.
 const STOP_WORDS: [&str; 124] = [
-    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been",
-    "before", "being", "but", "by", "can", "could", "d", "did", "do", "does", "doing", "don", "for", "from", "had",
-    "has", "have", "having", "he", "her", "here", "hers", "him", "his", "how", "i", "if", "in", "into", "is", "it",
-    "its", "just", "ll", "m", "me", "might", "more", "most", "must", "my", "no", "nor", "not", "now", "of", "on",
-    "only", "or", "other", "our", "out", "over", "own", "re", "s", "same", "shall", "she", "should", "so", "some",
-    "such", "t", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those",
-    "through", "to", "too", "under", "until", "up", "us", "ve", "very", "was", "we", "were", "what", "when",
-    "where", "which", "while", "who", "whom", "whose", "why", "will", "with", "would", "yes", "you", "your",
-    "yours", "let", "one", "ok", "okay", "oh", "hey",
+    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because",
+    "been", "before", "being", "but", "by", "can", "could", "d", "did", "do", "does", "doing", "don", "for",
+    "from", "had", "has", "have", "having", "he", "her", "here", "hers", "him", "his", "how", "i", "if",
+    "in", "into", "is", "it", "its", "just", "ll", "m", "me", "might", "more", "most", "must", "my", "no",
+    "nor", "not", "now", "of", "on", "only", "or", "other", "our", "out", "over", "own", "re", "s", "same",
+    "shall", "she", "should", "so", "some", "such", "t", "than", "that", "the", "their", "them", "then",
+    "there", "these", "they", "this", "those", "through", "to", "too", "under", "until", "up", "us", "ve",
+    "very", "was", "we", "were", "what", "when", "where", "which", "while", "who", "whom", "whose", "why",
+    "will", "with", "would", "yes", "you", "your", "yours", "let", "one", "ok", "okay", "oh", "hey",
 ];
 
 /// An FTS5 expression that matches any of the words of `text`.
@@ -47,7 +47,10 @@ mod tests {
 
     #[test]
     fn operators_and_quotes_are_words_or_nothing() {
-        assert_eq!(any_of(r#"glider" OR body:* NEAR("x" y)"#).unwrap(), r#""glider" OR "body" OR "near" OR "x" OR "y""#);
+        assert_eq!(
+            any_of(r#"glider" OR body:* NEAR("x" y)"#).unwrap(),
+            r#""glider" OR "body" OR "near" OR "x" OR "y""#
+        );
     }
 
     #[test]

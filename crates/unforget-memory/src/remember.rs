@@ -45,11 +45,39 @@ impl Memories {
     ///
     /// [`Error::Duplicate`] or [`Error::ForeignTurn`] if the turn was given an id that is taken.
     pub fn remember(&self, turn: NewTurn) -> Result<String> {
-        turn.check(self.content_limit())?;
+        self.validate(&turn)?;
         match turn.turn_id.clone() {
             Some(turn_id) => self.remember_as(turn, turn_id),
             None => self.remember_anew(&turn),
         }
+    }
+
+    /// Checks a turn as [`remember`](Self::remember) would, without storing it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] or [`Error::TooLarge`] names the field.
+    pub fn validate(&self, turn: &NewTurn) -> Result<()> {
+        turn.check(self.content_limit())
+    }
+
+    /// Answers what was said in the turn that has an id in a layer; `None` if there is no such turn.
+    pub fn content(&self, turn_id: &str, layer: &str) -> Result<Option<String>> {
+        let content = "SELECT content FROM memory_nodes WHERE turn_id = ?1 AND layer = ?2";
+        self.db().read(|tx| Ok(tx.query_row(content, (turn_id, layer), |row| row.get(0)).optional()?))
+    }
+
+    /// For each of several turns, tells whether another user has a turn of its id; asked in one snapshot.
+    pub fn are_foreign(&self, turns: &[NewTurn]) -> Result<Vec<bool>> {
+        self.db().read(|tx| {
+            let foreign = "SELECT 1 FROM memory_nodes WHERE turn_id = ?1 AND layer = ?2 AND user_id <> ?3";
+            let mut statement = tx.prepare_cached(foreign)?;
+            let mut answer = |turn: &NewTurn| match &turn.turn_id {
+                Some(turn_id) => statement.exists((turn_id, &turn.layer, &turn.user_id)),
+                None => Ok(false),
+            };
+            Ok(turns.iter().map(&mut answer).collect::<Result<_, _>>()?)
+        })
     }
 
     fn remember_as(&self, turn: NewTurn, turn_id: String) -> Result<String> {
@@ -72,7 +100,7 @@ impl Memories {
     }
 
     fn store_one(&self, prepared: Prepared) -> Result<Stored> {
-        self.db().write_sized(prepared.turn.bytes(), move |tx| -> Result<Stored> {
+        self.db().write_sized(prepared.turn.weight(), move |tx| -> Result<Stored> {
             let (stored, id) = insert(tx, &prepared)?;
             index::add(tx, id.as_slice())?;
             Ok(stored)
@@ -91,8 +119,8 @@ impl Memories {
         let mut bytes = 0;
         let mut prepared = Vec::with_capacity(turns.len());
         for turn in turns {
-            turn.check(self.content_limit())?;
-            bytes += turn.bytes();
+            self.validate(&turn)?;
+            bytes += turn.weight();
             let turn_id = turn.turn_id.clone().unwrap_or_else(|| turn_id::derive(&turn));
             prepared.push(Prepared::new(turn, turn_id));
         }

@@ -38,7 +38,11 @@ pub struct NewTurn {
 
 impl NewTurn {
     /// A turn of a user in a session.
-    pub fn new(user_id: impl Into<String>, session_id: impl Into<String>, content: impl Into<String>) -> Self {
+    pub fn new(
+        user_id: impl Into<String>,
+        session_id: impl Into<String>,
+        content: impl Into<String>,
+    ) -> Self {
         Self {
             user_id: user_id.into(),
             session_id: session_id.into(),
@@ -91,6 +95,21 @@ impl NewTurn {
         &self.content
     }
 
+    /// Whose it is.
+    pub fn user_id(&self) -> &str {
+        &self.user_id
+    }
+
+    /// The layer it is for.
+    pub fn layer_name(&self) -> &str {
+        &self.layer
+    }
+
+    /// The memory it takes in a queue, about, in bytes.
+    pub fn weight(&self) -> usize {
+        self.content.len() + self.user_id.len() + self.session_id.len() + 512
+    }
+
     /// The id it was given.
     pub fn id(&self) -> Option<&str> {
         self.turn_id.as_deref()
@@ -119,11 +138,6 @@ impl NewTurn {
 
     pub(crate) fn metadata_json(&self) -> Option<String> {
         (!self.metadata.is_empty()).then(|| Value::Object(self.metadata.clone()).to_string())
-    }
-
-    /// The memory it takes in a queue, about.
-    pub(crate) fn bytes(&self) -> usize {
-        self.content.len() + self.user_id.len() + self.session_id.len() + 512
     }
 }
 

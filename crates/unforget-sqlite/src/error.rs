@@ -77,7 +77,9 @@ pub enum Error {
         reason: String,
     },
     /// The SQLite library of this process has a known fault that corrupts databases.
-    #[error("SQLite {found} corrupts write-ahead logs under load; 3.51.3 or newer is needed (feature `bundled`)")]
+    #[error(
+        "SQLite {found} corrupts write-ahead logs under load; 3.51.3 or newer is needed (feature `bundled`)"
+    )]
     OldLibrary {
         /// The version of the library in use.
         found: &'static str,

@@ -23,10 +23,12 @@ pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let directory = fs::canonicalize(directory).map_err(|source| io("find the directory", directory, source))?;
+    let directory =
+        fs::canonicalize(directory).map_err(|source| io("find the directory", directory, source))?;
     let path = directory.join(name);
     if let Some(metadata) = metadata(&path)? {
-        let refused = |why: &str| io("open", &path, std::io::Error::new(std::io::ErrorKind::InvalidInput, why));
+        let refused =
+            |why: &str| io("open", &path, std::io::Error::new(std::io::ErrorKind::InvalidInput, why));
         if metadata.is_symlink() {
             return Err(refused("it is a symbolic link; name the file it points to"));
         }

@@ -40,7 +40,9 @@ impl Guard {
     pub(crate) fn install(conn: &Connection) -> Result<Self> {
         let closure_runs = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&closure_runs);
-        conn.authorizer(Some(move |context: AuthContext<'_>| decide(seen.load(Ordering::Relaxed), &context)))?;
+        conn.authorizer(Some(move |context: AuthContext<'_>| {
+            decide(seen.load(Ordering::Relaxed), &context)
+        }))?;
         let seen = Arc::clone(&closure_runs);
         conn.commit_hook(Some(move || seen.load(Ordering::Relaxed)))?;
         Ok(Self { closure_runs })

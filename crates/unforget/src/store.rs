@@ -60,7 +60,8 @@ impl Unforget {
     pub(crate) fn open_with(directory: &Path, options: &Options) -> Result<Self> {
         loop {
             let admitted = admit(directory, options.create)?;
-            let key = std::fs::canonicalize(admitted.path()).unwrap_or_else(|_| admitted.path().to_path_buf());
+            let key =
+                std::fs::canonicalize(admitted.path()).unwrap_or_else(|_| admitted.path().to_path_buf());
             let store = STORES.open(key.clone(), || Store::open(admitted, key, options)).map_err(opening)?;
             if store.db.is_open() {
                 return Ok(Self { store });

@@ -1,0 +1,77 @@
+//! Prints what a command answers, once and in one place.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::failure::{Failure, exit};
+use crate::terminal;
+
+/// What a command answers: data for scripts, text for people.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) data: Value,
+    pub(crate) text: String,
+    /// Set by a command that ran to its end and found something wrong.
+    pub(crate) exit: u8,
+}
+
+impl Report {
+    pub(crate) fn new(data: Value, text: impl Into<String>) -> Self {
+        Self { data, text: text.into(), exit: 0 }
+    }
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// Looks for `--json` before the arguments are parsed, so that wrong arguments are answered in JSON too.
+    pub(crate) fn from_arguments() -> Self {
+        let before_separator = std::env::args_os().take_while(|argument| argument != "--");
+        Self { json: before_separator.into_iter().any(|argument| argument == "--json") }
+    }
+
+    pub(crate) fn finish(self, outcome: Result<Report, Failure>) -> ExitCode {
+        let (printed, code) = match outcome {
+            Ok(report) => (self.answer(&report), report.exit),
+            Err(failure) => (self.fail(&failure), failure.exit),
+        };
+        match printed {
+            // A reader that closed the pipe, such as `head`, has read what it wanted.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(code),
+            Err(_) => ExitCode::from(exit::IO),
+            Ok(()) => ExitCode::from(code),
+        }
+    }
+
+    fn answer(self, report: &Report) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        if self.json {
+            writeln!(stdout, "{}", json!({"ok": true, "data": report.data}))?;
+        } else if !report.text.is_empty() {
+            writeln!(stdout, "{}", report.text.trim_end())?;
+        }
+        stdout.flush()
+    }
+
+    fn fail(self, failure: &Failure) -> io::Result<()> {
+        let Failure { code, message, hint, .. } = failure;
+        if self.json {
+            let mut stdout = io::stdout().lock();
+            let error = json!({"code": code, "message": message, "hint": hint});
+            writeln!(stdout, "{}", json!({"ok": false, "error": error}))?;
+            return stdout.flush();
+        }
+        let mut stderr = io::stderr().lock();
+        writeln!(stderr, "unforget: {}", terminal::visible(message))?;
+        if !hint.is_empty() {
+            writeln!(stderr, "  {}", terminal::visible(hint))?;
+        }
+        Ok(())
+    }
+}
