@@ -355,7 +355,8 @@ fn write_record(file: &File, record: &Record) -> io::Result<()> {
     file.set_len(line.len() as u64)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
 
