@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::failure::{Failure, exit};
 use crate::terminal;
@@ -21,6 +22,26 @@ impl Report {
     pub(crate) fn new(data: Value, text: impl Into<String>) -> Self {
         Self { data, text: text.into(), exit: 0 }
     }
+}
+
+/// What `--json` prints, with its fields in this order.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Envelope<'a> {
+    Data { ok: bool, data: &'a Value },
+    Error { ok: bool, error: Told<'a> },
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    code: &'a str,
+    message: &'a str,
+    hint: &'a str,
+}
+
+fn print_json(out: &mut impl Write, envelope: &Envelope<'_>) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, envelope)?;
+    writeln!(out)
 }
 
 /// How to print.
@@ -52,7 +73,7 @@ impl Output {
     fn answer(self, report: &Report) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         if self.json {
-            writeln!(stdout, "{}", json!({"ok": true, "data": report.data}))?;
+            print_json(&mut stdout, &Envelope::Data { ok: true, data: &report.data })?;
         } else if !report.text.is_empty() {
             writeln!(stdout, "{}", report.text.trim_end())?;
         }
@@ -63,8 +84,8 @@ impl Output {
         let Failure { code, message, hint, .. } = failure;
         if self.json {
             let mut stdout = io::stdout().lock();
-            let error = json!({"code": code, "message": message, "hint": hint});
-            writeln!(stdout, "{}", json!({"ok": false, "error": error}))?;
+            let error = Told { code, message, hint };
+            print_json(&mut stdout, &Envelope::Error { ok: false, error })?;
             return stdout.flush();
         }
         let mut stderr = io::stderr().lock();
