@@ -4,7 +4,8 @@
 //! `RUSTFLAGS="--cfg unforget_loom" cargo test --release -p unforget-sync --test loom -- --exact NAME --nocapture`;
 //! it prints how many executions it took in each wait mode.
 //!
-//! A model without a stated bound is exhaustive: `model::run` returns only when no schedule is left.
+//! A model without a stated bound is exhaustive: `model::run` returns only when no schedule is left. Those with a
+//! bound explore one preemption more when `UNFORGET_LOOM_LONG` is set.
 //! Wait modes: `Plain` and `SpuriousOnce` for every model that waits, `DeadlineNow` and `DeadlineNever` for those
 //! with a deadline (without a deadline they are `Plain`).
 
@@ -46,8 +47,9 @@ fn check(modes: &[Mode], scenario: fn()) {
     }
 }
 
-/// Checks every schedule with at most `preemptions` preemptions in each of `modes`.
+/// Checks every schedule with at most `preemptions` preemptions in each of `modes`; one more on request.
 fn check_bounded(preemptions: usize, modes: &[Mode], scenario: fn()) {
+    let preemptions = preemptions + usize::from(std::env::var_os("UNFORGET_LOOM_LONG").is_some());
     for &mode in modes {
         let start = Instant::now();
         report(mode, model::run_bounded(mode, preemptions, scenario), start);

@@ -1,29 +1,24 @@
 //! `Registry`: never two live values under one key, not even while one is closing.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use unforget_sync::Registry;
-use unforget_sync::primitive::{Arc, Mutex, thread};
+use unforget_sync::primitive::atomic::{AtomicUsize, Ordering};
+use unforget_sync::primitive::{Arc, thread};
 
 use crate::{WAITS, check};
 
-/// Counts itself while it lives, and gives other threads a chance to look while it is being dropped.
-struct Live {
-    alive: Arc<AtomicUsize>,
-    closing: Mutex<()>,
-}
+/// Counts itself while it lives. The count is the model's own atomic: only so is it a reason to try other schedules.
+struct Live(Arc<AtomicUsize>);
 
 impl Live {
     fn open(alive: &Arc<AtomicUsize>) -> Self {
         assert_eq!(alive.fetch_add(1, Ordering::SeqCst), 0, "two values live under one key");
-        Self { alive: Arc::clone(alive), closing: Mutex::new(()) }
+        Self(Arc::clone(alive))
     }
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
-        drop(self.closing.lock());
-        self.alive.fetch_sub(1, Ordering::SeqCst);
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

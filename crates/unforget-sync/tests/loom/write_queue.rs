@@ -47,6 +47,18 @@ fn operations_arrive_once_and_in_order() {
     });
 }
 
+/// The producer waits for its result with the queue still open, so that nothing but the operation ends the
+/// consumer's wait.
+#[test]
+fn an_operation_wakes_a_waiting_consumer() {
+    check(WAITS, || {
+        let (queue, consumer) = queue(1, 9);
+        let producer = thread::spawn(move || queue.submit(1).expect("open").wait());
+        assert_eq!(consume(consumer), [1]);
+        assert_eq!(producer.join().expect("does not panic"), Ok(1));
+    });
+}
+
 /// One producer, two operations, room for one: the second waits for the batch to be taken.
 #[test]
 fn a_blocked_submitter_is_woken_by_a_taken_batch() {
