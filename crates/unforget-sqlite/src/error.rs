@@ -233,3 +233,57 @@ fn by(holder: Option<&Holder>) -> String {
         format!(" (process {} has the turn since {} ms after the epoch)", holder.pid, holder.since_ms)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi;
+
+    fn failure(code: i32) -> Error {
+        Error::classify(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
+    }
+
+    #[test]
+    fn what_sqlite_reports_is_told_apart() {
+        let is_busy = |error: &Error| matches!(error, Error::Busy { .. });
+        for code in
+            [ffi::SQLITE_BUSY, ffi::SQLITE_BUSY_SNAPSHOT, ffi::SQLITE_BUSY_RECOVERY, ffi::SQLITE_LOCKED]
+        {
+            assert!(is_busy(&failure(code)) && failure(code).is_retryable(), "{code}");
+        }
+        assert!(matches!(failure(ffi::SQLITE_FULL), Error::Full { .. }));
+        assert!(matches!(failure(ffi::SQLITE_CORRUPT), Error::Corrupt { .. }));
+        assert!(matches!(failure(ffi::SQLITE_CORRUPT_VTAB), Error::Corrupt { .. }));
+        assert!(matches!(failure(ffi::SQLITE_NOTADB), Error::NotADatabase { .. }));
+        assert!(matches!(failure(ffi::SQLITE_READONLY), Error::NotAccessible { .. }));
+        assert!(matches!(failure(ffi::SQLITE_CANTOPEN), Error::NotAccessible { .. }));
+        assert!(matches!(failure(ffi::SQLITE_AUTH), Error::Forbidden));
+        assert!(matches!(failure(ffi::SQLITE_IOERR_FSYNC), Error::Sql { .. }));
+        assert!(matches!(failure(ffi::SQLITE_CONSTRAINT_UNIQUE), Error::Sql { .. }));
+    }
+
+    #[test]
+    fn only_being_busy_is_worth_trying_again() {
+        for code in [
+            ffi::SQLITE_FULL,
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_NOTADB,
+            ffi::SQLITE_READONLY,
+            ffi::SQLITE_AUTH,
+        ] {
+            assert!(!failure(code).is_retryable(), "{code}");
+        }
+        let others = [Error::Closed, Error::Forked, Error::Poisoned, Error::OutcomeUnknown { source: None }];
+        assert!(others.iter().all(|error| !error.is_retryable()));
+    }
+
+    #[test]
+    fn a_message_names_the_file_once_it_is_known() {
+        assert!(failure(ffi::SQLITE_CORRUPT).to_string().starts_with("the database is damaged"));
+        let error = failure(ffi::SQLITE_CORRUPT).at(Path::new("a.db"));
+        assert!(error.to_string().starts_with("a.db is damaged"));
+        let holder = Some(Holder { pid: 12, since_ms: 34 });
+        let busy = Error::Busy { path: None, waited: Duration::from_secs(10), holder }.at(Path::new("a.db"));
+        assert!(busy.to_string().contains("process 12 has the turn"), "{busy}");
+    }
+}

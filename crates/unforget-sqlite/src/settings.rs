@@ -80,3 +80,57 @@ fn same(name: &'static str, wanted: &str, found: String) -> Result<()> {
     }
     Err(Error::Setting { path: None, name, wanted: wanted.to_owned(), found })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(conn: &Connection, name: &str) -> i64 {
+        conn.pragma_query_value(None, name, |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_writer_has_every_setting() {
+        let directory = tempfile::tempdir().unwrap();
+        let conn = Connection::open(directory.path().join("a.db")).unwrap();
+        apply_writer(&conn, Durability::Full, Duration::from_millis(1_234)).unwrap();
+        let mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        assert_eq!(mode, "wal");
+        let expected = [
+            ("synchronous", 2),
+            ("busy_timeout", 1_234),
+            ("cache_size", -65_536),
+            ("temp_store", 2),
+            ("foreign_keys", 1),
+            ("trusted_schema", 0),
+            ("cell_size_check", 1),
+            ("journal_size_limit", 67_108_864),
+        ];
+        for (name, value) in expected {
+            assert_eq!(number(&conn, name), value, "{name}");
+        }
+        apply_writer(&conn, Durability::Normal, Duration::from_secs(1)).unwrap();
+        assert_eq!(number(&conn, "synchronous"), 1);
+    }
+
+    #[test]
+    fn a_reader_has_every_setting() {
+        let directory = tempfile::tempdir().unwrap();
+        let conn = Connection::open(directory.path().join("a.db")).unwrap();
+        apply_reader(&conn, Duration::from_millis(55)).unwrap();
+        for (name, value) in
+            [("query_only", 1), ("busy_timeout", 55), ("trusted_schema", 0), ("temp_store", 2)]
+        {
+            assert_eq!(number(&conn, name), value, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_setting_that_is_not_honoured_is_an_error() {
+        let conn = Connection::open_in_memory().unwrap();
+        match apply_writer(&conn, Durability::Full, Duration::ZERO) {
+            Err(Error::Setting { name: "journal_mode", found, .. }) => assert_eq!(found, "memory"),
+            other => panic!("{other:?}"),
+        }
+    }
+}

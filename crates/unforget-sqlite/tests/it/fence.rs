@@ -1,0 +1,95 @@
+//! What a closure may not do with the connection it is lent.
+
+use unforget_sqlite::{Error, Result};
+
+use crate::store::{Store, insert};
+
+#[test]
+fn a_write_cannot_control_transactions_attach_or_change_settings() {
+    let store = Store::new();
+    for sql in [
+        "BEGIN",
+        "COMMIT",
+        "ROLLBACK",
+        "SAVEPOINT mine",
+        "RELEASE unforget_op",
+        "ATTACH ':memory:' AS other",
+        "PRAGMA synchronous = OFF",
+        "PRAGMA journal_mode = DELETE",
+        "PRAGMA user_version = 99",
+        "PRAGMA wal_checkpoint",
+    ] {
+        let outcome = store.db.write(move |tx| -> Result<()> { Ok(tx.execute_batch(sql)?) });
+        assert!(matches!(outcome, Err(Error::Forbidden)), "{sql}: {outcome:?}");
+    }
+    insert(&store.db, "after").unwrap();
+    assert_eq!(store.bodies(), ["after"], "the engine still controls its transactions");
+}
+
+#[test]
+fn a_read_cannot_leave_its_snapshot() {
+    let store = Store::new();
+    for sql in ["COMMIT", "BEGIN", "PRAGMA query_only = OFF", "ATTACH ':memory:' AS other"] {
+        let outcome = store.db.read(|tx| -> Result<()> {
+            tx.prepare(sql)?.raw_query().next()?;
+            Ok(())
+        });
+        assert!(matches!(outcome, Err(Error::Forbidden)), "{sql}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_read_cannot_write() {
+    let store = Store::new();
+    let outcome = store.db.read(|tx| -> Result<()> {
+        tx.prepare("INSERT INTO note(body) VALUES ('stray')")?.execute([])?;
+        Ok(())
+    });
+    assert!(matches!(outcome, Err(Error::NotAccessible { .. })), "{outcome:?}");
+    assert!(store.bodies().is_empty());
+}
+
+#[test]
+fn looking_at_the_schema_and_full_text_search_are_allowed() {
+    let store = Store::new();
+    let columns = store.db.write(|tx| -> Result<i64> {
+        tx.execute("INSERT INTO note_fts(body) VALUES ('the glider')", [])?;
+        tx.execute("INSERT INTO note_fts(body) VALUES ('the ferry')", [])?;
+        let columns = "SELECT count(*) FROM pragma_table_info('note')";
+        Ok(tx.query_row(columns, [], |row| row.get(0))?)
+    });
+    assert_eq!(columns.unwrap(), 3);
+    let found = store.db.read(|tx| -> Result<i64> {
+        let matching = "SELECT count(*) FROM note_fts WHERE note_fts MATCH 'glider'";
+        Ok(tx.query_row(matching, [], |row| row.get(0))?)
+    });
+    assert_eq!(found.unwrap(), 1);
+}
+
+#[test]
+fn a_write_inside_a_write_is_refused_at_once() {
+    let store = Store::new();
+    let db = store.db.clone();
+    let outcome = store.db.write(move |_| db.write(|_| -> Result<()> { Ok(()) }));
+    assert!(matches!(outcome, Err(Error::Reentrant)), "{outcome:?}");
+    assert!(store.bodies().is_empty());
+}
+
+#[test]
+fn a_write_to_another_database_of_the_same_directory_inside_a_write_is_refused() {
+    let store = Store::new();
+    let other = unforget_sqlite::Database::open(
+        store.directory.path().join("other.db"),
+        unforget_sqlite::Options::default(),
+    )
+    .unwrap();
+    let outcome = store.db.write(move |_| other.write(|_| -> Result<()> { Ok(()) }));
+    assert!(matches!(outcome, Err(Error::Reentrant)), "it would wait for the turn it has: {outcome:?}");
+}
+
+#[test]
+fn an_operation_larger_than_the_queue_is_refused_at_once() {
+    let store = Store::with(unforget_sqlite::Options::default().queue(8, 1_000));
+    let outcome = store.db.write_sized(1_001, |_| -> Result<()> { Ok(()) });
+    assert!(matches!(outcome, Err(Error::TooLarge { bytes: 1_001, limit: 1_000 })), "{outcome:?}");
+}

@@ -1,0 +1,157 @@
+//! Opening, sharing, draining and closing.
+
+use std::sync::{Arc, Barrier};
+use std::time::Instant;
+
+use unforget_sqlite::{Database, Durability, Error, Options, Result, Schema};
+
+use crate::store::{BusyWriter, PATIENCE, SCHEMA, Store, bodies, insert, submit};
+
+#[test]
+fn two_opens_of_one_file_share_an_engine() {
+    let store = Store::new();
+    let again = Database::open(store.directory.path().join("./notes.db"), Options::default()).unwrap();
+    insert(&again, "once").unwrap();
+    assert_eq!(again.stats().operations, store.db.stats().operations, "they count together");
+    assert_eq!(store.bodies(), ["once"]);
+}
+
+#[test]
+fn another_durability_for_an_open_file_is_refused() {
+    let store = Store::new();
+    let options = Options::default().durability(Durability::Normal);
+    assert!(matches!(Database::open(store.path(), options), Err(Error::DurabilityDiffers { .. })));
+}
+
+#[test]
+fn many_threads_open_a_file_that_does_not_exist_yet() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = Arc::new(directory.path().join("new.db"));
+    let together = Arc::new(Barrier::new(32));
+    let threads: Vec<_> = (0..32)
+        .map(|n| {
+            let (path, together) = (Arc::clone(&path), Arc::clone(&together));
+            std::thread::spawn(move || {
+                together.wait();
+                let db = Database::open(&*path, Options::default())?;
+                db.migrate(&SCHEMA)?;
+                insert(&db, &format!("thread {n}"))?;
+                Ok::<_, Error>(db)
+            })
+        })
+        .collect();
+    let handles: Vec<Database> = threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect();
+    let operations = handles[0].stats().operations;
+    assert!(handles.iter().all(|db| db.stats().operations == operations), "one engine for all");
+    assert_eq!(bodies(&handles[0]).len(), 32);
+}
+
+#[test]
+fn dropping_the_last_handle_commits_what_was_accepted() {
+    let store = Store::new();
+    let path = store.path();
+    let tickets: Vec<_> = (0..200).map(|n| submit(&store.db, &format!("note {n}"))).collect();
+    drop(tickets);
+    let Store { directory, db } = store;
+    drop(db);
+    let again = Database::open(&path, Options::default()).unwrap();
+    assert_eq!(bodies(&again).len(), 200, "an accepted write is not lost with its ticket and its handle");
+    drop((again, directory));
+}
+
+#[test]
+fn an_operation_may_hold_the_last_handle() {
+    let store = Store::new();
+    let path = store.path();
+    let kept = store.db.clone();
+    let ticket = store
+        .db
+        .submit(0, move |tx| -> Result<usize> {
+            let _keeps_the_engine = &kept;
+            Ok(tx.execute("INSERT INTO note(body) VALUES ('by the last')", [])?)
+        })
+        .unwrap();
+    drop(ticket);
+    let Store { directory, db } = store;
+    drop(db);
+    // Until the writer has dropped the operation, opening gives its engine; afterwards a new one.
+    let deadline = Instant::now() + PATIENCE;
+    while bodies(&Database::open(&path, Options::default()).unwrap()) != ["by the last"] {
+        assert!(Instant::now() < deadline, "the writer waits for itself");
+    }
+    drop(directory);
+}
+
+#[test]
+fn close_drains_and_then_refuses() {
+    let store = Store::new();
+    let busy = BusyWriter::hold(&store.db);
+    let accepted = submit(&store.db, "accepted");
+    let closer = {
+        let db = store.db.clone();
+        std::thread::spawn(move || db.close())
+    };
+    while store.db.is_open() {
+        std::thread::yield_now();
+    }
+    assert!(matches!(store.db.submit(0, |_| -> Result<()> { Ok(()) }), Err(Error::Closed)));
+    busy.release();
+    closer.join().unwrap().unwrap();
+    assert!(accepted.wait().is_ok(), "what was accepted before is committed");
+    let again = Database::open(store.path(), Options::default()).unwrap();
+    assert_eq!(bodies(&again), ["accepted"]);
+    assert!(again.is_open() && !store.db.is_open(), "a closed engine is not handed out again");
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_left_alone() {
+    static NEWER: Schema = Schema::new(&["CREATE TABLE a(x)", "CREATE TABLE b(x)"]);
+    static OLDER: Schema = Schema::new(&["CREATE TABLE a(x)"]);
+    let directory = tempfile::tempdir().unwrap();
+    let db = Database::open(directory.path().join("a.db"), Options::default()).unwrap();
+    db.migrate(&NEWER).unwrap();
+    match db.migrate(&OLDER) {
+        Err(Error::NewerSchema { found: 2, supported: 1, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_process_whose_schema_was_overtaken_stops_writing() {
+    let store = Store::new();
+    insert(&store.db, "before").unwrap();
+    let newer = unforget_sqlite::rusqlite::Connection::open(store.path()).unwrap();
+    newer.execute_batch("PRAGMA user_version = 7").unwrap();
+    let outcome = insert(&store.db, "after");
+    assert!(matches!(outcome, Err(Error::NewerSchema { found: 7, .. })), "{outcome:?}");
+    assert_eq!(store.bodies(), ["before"], "it may still read");
+}
+
+#[test]
+fn a_migration_that_fails_changes_nothing() {
+    static BROKEN: Schema = Schema::new(&["CREATE TABLE a(x)", "CREATE TABLE a(x)"]);
+    static MENDED: Schema = Schema::new(&["CREATE TABLE a(x)", "CREATE TABLE b(x)"]);
+    let directory = tempfile::tempdir().unwrap();
+    let db = Database::open(directory.path().join("a.db"), Options::default()).unwrap();
+    let outcome = db.migrate(&BROKEN);
+    assert!(matches!(outcome, Err(Error::Migration { .. })), "{outcome:?}");
+    db.migrate(&MENDED).unwrap();
+}
+
+#[test]
+fn a_sound_file_has_no_faults() {
+    let store = Store::new();
+    insert(&store.db, "note").unwrap();
+    assert!(store.db.check().unwrap().is_ok());
+}
+
+#[test]
+fn a_reference_to_nothing_is_a_fault() {
+    let store = Store::new();
+    let foreign = unforget_sqlite::rusqlite::Connection::open(store.path()).unwrap();
+    foreign
+        .execute_batch("PRAGMA foreign_keys = OFF; INSERT INTO note(body, parent) VALUES ('orphan', 9)")
+        .unwrap();
+    let check = store.db.check().unwrap();
+    assert_eq!(check.faults, ["a row of note points to a row of note that does not exist"]);
+}

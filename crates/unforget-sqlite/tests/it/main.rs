@@ -1,0 +1,11 @@
+//! The engine on real files, with real threads and real processes in the way.
+
+#![expect(clippy::unwrap_used, reason = "a test whose preparations fail has failed")]
+
+mod batch;
+mod deadline;
+mod fence;
+mod life;
+mod open;
+mod reading;
+mod store;

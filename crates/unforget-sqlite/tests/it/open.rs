@@ -1,0 +1,106 @@
+//! Files that are not what they should be.
+
+use std::fs;
+
+use unforget_sqlite::{Database, Error, Options, Result};
+
+use crate::store::{Store, insert};
+
+#[test]
+fn a_file_that_is_no_database_is_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("letter.txt");
+    let letter = "Dear reader, ".repeat(1_000);
+    fs::write(&path, &letter).unwrap();
+    let outcome = Database::open(&path, Options::default());
+    assert!(matches!(outcome, Err(Error::NotADatabase { .. })), "{outcome:?}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), letter);
+}
+
+#[test]
+fn a_missing_directory_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let outcome = Database::open(directory.path().join("missing/a.db"), Options::default());
+    assert!(matches!(&outcome, Err(Error::Io { path, .. }) if path.ends_with("missing")), "{outcome:?}");
+}
+
+#[test]
+fn a_directory_is_no_database() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("a.db")).unwrap();
+    let outcome = Database::open(directory.path().join("a.db"), Options::default());
+    assert!(matches!(outcome, Err(Error::Io { .. })), "{outcome:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_with_two_names_is_refused() {
+    let store = Store::new();
+    let (link, twin) = (store.directory.path().join("link.db"), store.directory.path().join("twin.db"));
+    std::os::unix::fs::symlink(store.path(), &link).unwrap();
+    assert!(matches!(Database::open(&link, Options::default()), Err(Error::Io { .. })), "a symbolic link");
+    fs::hard_link(store.path(), &twin).unwrap();
+    assert!(matches!(Database::open(&twin, Options::default()), Err(Error::Io { .. })), "a hard link");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_database_and_its_log_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let store = Store::new();
+    insert(&store.db, "private").unwrap();
+    let mut seen = Vec::new();
+    for entry in fs::read_dir(store.directory.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", entry.file_name());
+        seen.push(entry.file_name().into_string().unwrap());
+    }
+    seen.sort();
+    assert_eq!(seen, ["notes.db", "notes.db-shm", "notes.db-wal", "turn.lock", "turn.queue"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_took_the_name_of_an_open_one_gets_an_engine_of_its_own() {
+    let store = Store::new();
+    insert(&store.db, "old").unwrap();
+    for name in ["notes.db", "notes.db-wal", "notes.db-shm"] {
+        fs::remove_file(store.directory.path().join(name)).unwrap();
+    }
+    assert!(!store.db.is_open(), "its file has no name any more");
+    let anew = Database::open(store.path(), Options::default()).unwrap();
+    anew.migrate(&crate::store::SCHEMA).unwrap();
+    insert(&anew, "new").unwrap();
+    assert_eq!(crate::store::bodies(&anew), ["new"]);
+}
+
+#[test]
+fn a_damaged_page_is_reported_and_not_mended() {
+    let store = Store::new();
+    for n in 0..2_000 {
+        insert_fast(&store.db, n);
+    }
+    store.db.close().unwrap();
+    let mut bytes = fs::read(store.path()).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 8_192].fill(0xA5);
+    fs::write(store.path(), &bytes).unwrap();
+    let db = Database::open(store.path(), Options::default()).unwrap();
+    let sound = db.check().is_ok_and(|check| check.is_ok());
+    assert!(!sound, "a full check reads every page");
+    db.close().unwrap();
+    assert_eq!(
+        fs::read(store.path()).unwrap(),
+        bytes,
+        "the damaged file is left for a backup to be compared with"
+    );
+}
+
+fn insert_fast(db: &Database, n: i32) {
+    let ticket = db
+        .submit(0, move |tx| -> Result<usize> {
+            Ok(tx.execute("INSERT INTO note(body) VALUES (?1 || ' ' || hex(randomblob(100)))", [n])?)
+        })
+        .unwrap();
+    drop(ticket);
+}
