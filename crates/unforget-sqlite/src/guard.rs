@@ -16,16 +16,13 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
 use crate::Result;
 
-/// PRAGMAs that only look. FTS5 itself asks for `data_version` while it writes.
-const READING_PRAGMAS: [&str; 7] = [
-    "data_version",
-    "foreign_key_check",
-    "foreign_key_list",
-    "index_info",
-    "index_list",
-    "table_info",
-    "table_xinfo",
-];
+/// PRAGMAs that look at what their value names.
+const LOOKING_AT: [&str; 6] =
+    ["foreign_key_check", "foreign_key_list", "index_info", "index_list", "table_info", "table_xinfo"];
+
+/// PRAGMAs that look if they are given no value. FTS5 itself asks for `data_version` while it writes.
+const LOOKING: [&str; 6] =
+    ["data_version", "freelist_count", "page_count", "page_size", "schema_version", "user_version"];
 
 /// The fences of one connection.
 ///
@@ -74,7 +71,6 @@ fn decide(closure_runs: bool, context: &AuthContext<'_>) -> Authorization {
     if engine_only && closure_runs { Authorization::Deny } else { Authorization::Allow }
 }
 
-/// The value of a reading PRAGMA names what is looked at; `data_version` takes none.
 fn only_looks(name: &str, value: Option<&str>) -> bool {
-    READING_PRAGMAS.contains(&name) && (name != "data_version" || value.is_none())
+    LOOKING_AT.contains(&name) || value.is_none() && LOOKING.contains(&name)
 }

@@ -1,0 +1,8 @@
+//! Memories on a real database.
+
+#![expect(clippy::unwrap_used, reason = "a test whose preparations fail has failed")]
+
+mod contexts;
+mod input;
+mod recall;
+mod store;

@@ -1,0 +1,125 @@
+//! Finding turns again.
+
+use proptest::prelude::*;
+use unforget_memory::{Error, HIT_LIMIT, NewTurn, Query};
+
+use crate::store::Store;
+
+fn found(store: &Store, query: &Query) -> Vec<String> {
+    store.memories.recall(query).unwrap().into_iter().map(|hit| hit.content).collect()
+}
+
+#[test]
+fn the_best_comes_first_and_scores_fall() {
+    let store = Store::new();
+    for text in
+        ["The glider is in the hangar.", "Lunch was fine.", "The glider needs a new glider tow rope.", "Bye."]
+    {
+        store.memories.remember(NewTurn::new("ada", text, text)).unwrap();
+    }
+    let hits = store.memories.recall(&Query::new("glider tow")).unwrap();
+    assert_eq!(hits[0].content, "The glider needs a new glider tow rope.");
+    assert_eq!(hits.len(), 2, "turns without any of the words are no hits");
+    assert!(hits[0].score > hits[1].score && hits[1].score > 0.0);
+    assert_eq!((hits[0].user_id.as_str(), hits[0].layer.as_str()), ("ada", "message"));
+}
+
+#[test]
+fn endings_do_not_matter() {
+    let store = Store::new();
+    store.remember("We were repairing the boats.");
+    assert_eq!(found(&store, &Query::new("repair boat")), ["We were repairing the boats."]);
+}
+
+#[test]
+fn a_turn_is_found_by_its_neighbour_and_its_day_too() {
+    let store = Store::new();
+    let at = |ms| 1_683_417_600_000 + ms;
+    for (n, text) in ["What did you paint?", "A sunrise over the lake.", "How nice."].into_iter().enumerate()
+    {
+        store.memories.remember(NewTurn::new("ada", "monday", text).created_ms(at(n as u64))).unwrap();
+    }
+    let hits = found(&store, &Query::new("paint"));
+    assert_eq!(
+        hits,
+        ["What did you paint?", "A sunrise over the lake."],
+        "own words first, then the neighbour's"
+    );
+    assert_eq!(found(&store, &Query::new("7 May 2023")).len(), 3);
+}
+
+#[test]
+fn a_turn_that_arrives_between_two_others_becomes_their_neighbour() {
+    let store = Store::new();
+    let turn = |text, ms| NewTurn::new("ada", "monday", text).created_ms(ms);
+    store.memories.remember(turn("before", 1)).unwrap();
+    store.memories.remember(turn("after", 3)).unwrap();
+    assert_eq!(found(&store, &Query::new("before")), ["before", "after"]);
+    store.memories.remember(turn("between", 2)).unwrap();
+    assert_eq!(
+        found(&store, &Query::new("before")),
+        ["before", "between"],
+        "`after` has another neighbour now"
+    );
+    assert_eq!(found(&store, &Query::new("between")).len(), 3);
+}
+
+#[test]
+fn neighbours_are_of_one_user_and_one_session() {
+    let store = Store::new();
+    store.memories.remember(NewTurn::new("ada", "monday", "secret")).unwrap();
+    store.memories.remember(NewTurn::new("bob", "monday", "mine")).unwrap();
+    store.memories.remember(NewTurn::new("ada", "tuesday", "other")).unwrap();
+    assert_eq!(found(&store, &Query::new("secret")), ["secret"]);
+}
+
+#[test]
+fn users_and_sessions_are_kept_apart() {
+    let store = Store::new();
+    for n in 0..60 {
+        store.memories.remember(NewTurn::new("bob", "many", format!("glider glider {n}"))).unwrap();
+    }
+    store.memories.remember(NewTurn::new("ada", "monday", "a word on a glider, among many others")).unwrap();
+    let hits = found(&store, &Query::new("glider").user("ada").limit(1));
+    assert_eq!(
+        hits,
+        ["a word on a glider, among many others"],
+        "a user with few turns is found beside one with many"
+    );
+    assert!(found(&store, &Query::new("glider").user("cyd")).is_empty());
+    assert!(found(&store, &Query::new("glider").user("ada").session("many")).is_empty());
+    assert_eq!(found(&store, &Query::new("glider").session("many").limit(7)).len(), 7);
+    assert_eq!(found(&store, &Query::new("glider").limit(HIT_LIMIT + 1)).len(), 61);
+}
+
+#[test]
+fn a_query_is_never_search_syntax() {
+    let store = Store::new();
+    store.remember("the glider AND the ferry");
+    for text in [
+        "glider\" OR \"x",
+        "glider*",
+        "body:glider",
+        "NEAR(glider ferry)",
+        "glider AND NOT ferry",
+        "-glider",
+        "^glider",
+    ] {
+        assert_eq!(found(&store, &Query::new(text)), ["the glider AND the ferry"], "{text}");
+    }
+    for text in ["", " ", "\"", "***", "()"] {
+        assert!(matches!(store.memories.recall(&Query::new(text)), Err(Error::EmptyQuery)), "{text:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_text_is_a_query_or_an_empty_one(text in any::<String>()) {
+        let store = Store::new();
+        store.remember("the glider");
+        let outcome = store.memories.recall(&Query::new(text));
+        prop_assert!(matches!(outcome, Ok(_) | Err(Error::EmptyQuery)), "{:?}", outcome);
+    }
+}
