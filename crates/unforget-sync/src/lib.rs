@@ -71,3 +71,8 @@ pub use registry::{Registry, Shared};
 pub use snapshot_cell::{Published, SnapshotCell};
 pub use ticket::{Completer, Ticket, TicketError, WaitError};
 pub use write_queue::{Close, Consumer, Entry, Limits, SubmitError, WriteQueue};
+
+/// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

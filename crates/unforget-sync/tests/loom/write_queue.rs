@@ -19,11 +19,13 @@ pub(crate) fn queue(ops: usize, bytes: usize) -> (Queue, Consumer<usize, usize>)
     WriteQueue::new(Limits { ops, bytes }, |op| *op)
 }
 
-/// Takes and completes batches until the queue ends, and returns everything taken.
-pub(crate) fn consume(mut consumer: Consumer<usize, usize>) -> Vec<usize> {
+/// Takes and completes batches of up to `most` until the queue ends, and returns everything taken.
+pub(crate) fn consume(mut consumer: Consumer<usize, usize>, most: usize) -> Vec<usize> {
     let mut taken = Vec::new();
     while consumer.wait() {
-        for entry in consumer.take() {
+        let batch = consumer.take();
+        assert!(batch.len() <= most, "more was queued than there was room for");
+        for entry in batch {
             taken.push(entry.op);
             entry.completer.complete(entry.op);
         }
@@ -41,7 +43,7 @@ fn operations_arrive_once_and_in_order() {
             let second = queue.submit(2).expect("open");
             (first, second)
         });
-        assert_eq!(consume(consumer), [1, 2], "lost, doubled or out of order");
+        assert_eq!(consume(consumer, 2), [1, 2], "lost, doubled or out of order");
         let (first, second) = producer.join().expect("does not panic");
         assert_eq!((first.wait(), second.wait()), (Ok(1), Ok(2)));
     });
@@ -54,7 +56,7 @@ fn an_operation_wakes_a_waiting_consumer() {
     check(WAITS, || {
         let (queue, consumer) = queue(1, 9);
         let producer = thread::spawn(move || queue.submit(1).expect("open").wait());
-        assert_eq!(consume(consumer), [1]);
+        assert_eq!(consume(consumer, 1), [1]);
         assert_eq!(producer.join().expect("does not panic"), Ok(1));
     });
 }
@@ -69,7 +71,7 @@ fn a_blocked_submitter_is_woken_by_a_taken_batch() {
             let second = queue.submit(2).expect("open");
             (first, second)
         });
-        assert_eq!(consume(consumer), [1, 2], "lost, doubled or out of order");
+        assert_eq!(consume(consumer, 1), [1, 2], "lost, doubled or out of order");
         let (first, second) = producer.join().expect("does not panic");
         assert_eq!((first.wait(), second.wait()), (Ok(1), Ok(2)));
     });
@@ -86,7 +88,7 @@ fn two_producers_share_room_for_one() {
             thread::spawn(move || queue.submit(op).expect("open").wait())
         });
         drop(queue);
-        let mut taken = consume(consumer);
+        let mut taken = consume(consumer, 1);
         taken.sort_unstable();
         assert_eq!(taken, [1, 2], "lost or doubled");
         let results = producers.map(|producer| producer.join().expect("does not panic"));
@@ -104,7 +106,7 @@ fn the_line_moves_on_as_batches_are_taken() {
             thread::spawn(move || queue.submit(op).map(drop))
         });
         drop(queue);
-        let mut taken = consume(consumer);
+        let mut taken = consume(consumer, 1);
         taken.sort_unstable();
         assert_eq!(taken, [1, 2, 3], "lost or doubled");
         for producer in producers {
@@ -160,7 +162,7 @@ fn a_timed_submit_gets_in_or_gets_its_operation_back() {
                 Err(other) => panic!("the queue is open and the operation fits: {other}"),
             }
         });
-        let taken = consume(consumer);
+        let taken = consume(consumer, 1);
         let second = producer.join().expect("does not panic").map(Ticket::wait);
         assert_eq!(second.is_some(), taken == [1, 2], "accepted and taken go together");
         assert!(second.is_none_or(|result| result == Ok(2)));
@@ -172,7 +174,7 @@ fn a_timed_submit_gets_in_or_gets_its_operation_back() {
 fn an_operation_is_withdrawn_or_taken_never_both() {
     check(WAITS, || {
         let (queue, consumer) = queue(1, 9);
-        let consumer = thread::spawn(move || consume(consumer));
+        let consumer = thread::spawn(move || consume(consumer, 1));
         let ticket = queue.submit(1).expect("open");
         let withdrawn = queue.withdraw(&ticket);
         drop(queue);

@@ -16,7 +16,7 @@ fn draining_delivers_what_was_accepted() {
             thread::spawn(move || queue.submit(1))
         };
         let closer = thread::spawn(move || queue.close(Close::Drain));
-        let taken = consume(consumer);
+        let taken = consume(consumer, 1);
         closer.join().expect("does not panic");
         match producer.join().expect("does not panic") {
             Ok(ticket) => assert_eq!((taken, ticket.wait()), (vec![1], Ok(1))),
@@ -48,7 +48,7 @@ fn aborting_resolves_what_was_not_taken() {
     check(WAITS, || {
         let (queue, consumer) = queue(2, 9);
         let tickets = [1, 2].map(|op| queue.submit(op).expect("open"));
-        let consumer = thread::spawn(move || consume(consumer));
+        let consumer = thread::spawn(move || consume(consumer, 2));
         queue.close(Close::Abort);
         let taken = consumer.join().expect("does not panic");
         let results = tickets.map(unforget_sync::Ticket::wait);
@@ -86,7 +86,7 @@ fn dropping_the_last_handle_ends_the_consumer() {
     check(WAITS, || {
         let (queue, consumer) = queue(1, 9);
         let handles = [queue.clone(), queue].map(|handle| thread::spawn(move || drop(handle)));
-        assert_eq!(consume(consumer), []);
+        assert_eq!(consume(consumer, 1), []);
         for handle in handles {
             handle.join().expect("does not panic");
         }
