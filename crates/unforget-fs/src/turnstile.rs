@@ -86,12 +86,13 @@ impl Turnstile {
     /// # Blocking
     ///
     /// In the kernel, for as long as others have the turn; there is no deadline. A process that dies gives up
-    /// the turn, or its place in the queue, at once; one that is stopped keeps both, and everybody waits.
+    /// the turn, or its place in the queue, at once; one that is stopped keeps both, and everybody waits;
+    /// [`holder_of`](Self::holder_of) names it.
     pub fn enter(&mut self) -> Result<Turn<'_>, Error> {
         self.refuse_fork()?;
         for _ in 0..=REPLACED_FILES_ACCEPTED {
             kernel_lock::lock(&self.queue, &self.queue_path)?;
-            let taken = kernel_lock::lock(&self.turn, &self.turn_path);
+            let taken = self.take_turn();
             kernel_lock::unlock(&self.queue);
             taken?;
             if self.keep_if_named()? {
@@ -124,25 +125,31 @@ impl Turnstile {
         Err(Error::LockReplaced { path: self.turn_path.clone() })
     }
 
-    /// Who has the turn on `dir`, by the holder's own record; from any thread, disturbing nobody.
+    /// Who keeps others from the turn on `dir`, by its own record; from any thread, disturbing nobody.
     ///
-    /// It is for people and messages, not for decisions: it is read without a lock. A holder that was killed
+    /// That is who has the turn. If nobody has it, it is who is next in line and does not take it, such as a
+    /// process that was stopped (SIGSTOP) while it waited.
+    ///
+    /// It is for people and messages, not for decisions: it is read without a lock. A process that was killed
     /// is named until the next one comes. `None` also where nothing was ever opened.
     pub fn holder_of(dir: &Path) -> Result<Option<TurnHolder>, Error> {
-        let path = dir.join(TURN);
-        let opened = Dir::open(dir).and_then(|dir| dir.open_existing(OsStr::new(TURN)));
-        let file = match opened {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::io("open", &path, e)),
-        };
-        let mut record = Vec::with_capacity(RECORD_SIZE);
-        match file.take(RECORD_SIZE as u64).read_to_end(&mut record) {
-            Ok(_) => Ok(TurnHolder::parse(&record)),
-            // Where locks are mandatory, nobody reads a locked file.
-            Err(_) if cfg!(windows) => Ok(None),
-            Err(e) => Err(Error::io("read", &path, e)),
+        if let Some(holder) = read_record(dir, TURN)? {
+            return Ok(Some(holder));
         }
+        let next = read_record(dir, QUEUE)?;
+        Ok(next.map(|next| TurnHolder { waits: true, ..next }))
+    }
+
+    /// Takes the turn; the caller has the queue. Only who has to wait leaves a record in the queue, so that a
+    /// free turn costs no more.
+    fn take_turn(&self) -> Result<(), Error> {
+        if kernel_lock::try_lock(&self.turn, &self.turn_path)? {
+            return Ok(());
+        }
+        write_record(&self.queue, &own_record());
+        let taken = kernel_lock::lock(&self.turn, &self.turn_path);
+        write_record(&self.queue, "");
+        taken
     }
 
     /// Keeps the turn if the locked file is still the one that others will open; otherwise opens that one.
@@ -169,12 +176,6 @@ impl Turnstile {
         }
         Err(Error::Forked { path: self.turn_path.clone(), opened_by: self.opened_by })
     }
-
-    /// Writes the record. It informs and protects nothing, so a full disk must not take the turn from us.
-    fn write_record(&self, record: &str) {
-        let padded = format!("{record:<width$}\n", width = RECORD_SIZE - 1);
-        let _ = dir::write_at_start(&self.turn, padded.as_bytes());
-    }
 }
 
 /// The turn; it ends when this is dropped.
@@ -186,7 +187,7 @@ pub struct Turn<'turnstile> {
 
 impl<'turnstile> Turn<'turnstile> {
     fn begin(turnstile: &'turnstile Turnstile) -> Self {
-        turnstile.write_record(&format!("{} {}", std::process::id(), crate::timestamp::now_ms()));
+        write_record(&turnstile.turn, &own_record());
         Self { turnstile }
     }
 }
@@ -195,33 +196,63 @@ impl Drop for Turn<'_> {
     /// In a forked child nothing is unlocked: an unlock there would end the turn of the parent.
     fn drop(&mut self) {
         if std::process::id() == self.turnstile.opened_by {
-            self.turnstile.write_record("");
+            write_record(&self.turnstile.turn, "");
             kernel_lock::unlock(&self.turnstile.turn);
         }
     }
 }
 
-/// Who has the turn, by its own word.
+/// Who has the turn, or is next in line for it, by its own word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TurnHolder {
     /// The process id, in the holder's own pid namespace.
     pub pid: u32,
-    /// When its turn began, in milliseconds since 1970 by its wall clock.
+    /// When its turn or its waiting began, in milliseconds since 1970 by its wall clock.
     pub since_ms: u64,
+    /// Whether it is next in line and does not have the turn.
+    pub waits: bool,
 }
 
 impl TurnHolder {
     fn parse(record: &[u8]) -> Option<Self> {
         let mut fields = std::str::from_utf8(record).ok()?.split_ascii_whitespace();
-        let holder = Self { pid: fields.next()?.parse().ok()?, since_ms: fields.next()?.parse().ok()? };
-        fields.next().is_none().then_some(holder)
+        let (pid, since_ms) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        fields.next().is_none().then_some(Self { pid, since_ms, waits: false })
     }
 }
 
 impl std::fmt::Display for TurnHolder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "process {} since {}", self.pid, crate::timestamp::Utc::from_ms(self.since_ms))
+        let next = if self.waits { " (next in line)" } else { "" };
+        write!(f, "process {}{next} since {}", self.pid, crate::timestamp::Utc::from_ms(self.since_ms))
+    }
+}
+
+fn own_record() -> String {
+    format!("{} {}", std::process::id(), crate::timestamp::now_ms())
+}
+
+/// Writes a record. It informs and protects nothing, so a full disk must not take the turn from us.
+fn write_record(file: &File, record: &str) {
+    let padded = format!("{record:<width$}\n", width = RECORD_SIZE - 1);
+    let _ = dir::write_at_start(file, padded.as_bytes());
+}
+
+fn read_record(dir: &Path, name: &str) -> Result<Option<TurnHolder>, Error> {
+    let path = dir.join(name);
+    let opened = Dir::open(dir).and_then(|dir| dir.open_existing(OsStr::new(name)));
+    let file = match opened {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Error::io("open", &path, e)),
+    };
+    let mut record = Vec::with_capacity(RECORD_SIZE);
+    match file.take(RECORD_SIZE as u64).read_to_end(&mut record) {
+        Ok(_) => Ok(TurnHolder::parse(&record)),
+        // Where locks are mandatory, nobody reads a locked file.
+        Err(_) if cfg!(windows) => Ok(None),
+        Err(e) => Err(Error::io("read", &path, e)),
     }
 }
 
@@ -231,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_record_is_two_numbers_and_nothing_else() {
-        let holder = |pid, since_ms| Some(TurnHolder { pid, since_ms });
+        let holder = |pid, since_ms| Some(TurnHolder { pid, since_ms, waits: false });
         assert_eq!(TurnHolder::parse(b"12 1790000000000      \n"), holder(12, 1_790_000_000_000));
         assert_eq!(TurnHolder::parse(b"                      \n"), None);
         for broken in [&b""[..], b"12", b"12 x", b"12 13 14", b"-1 5", b"\xff\xfe 5", b"99999999999 5"] {
@@ -246,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_holder_is_shown_to_people() {
-        let holder = TurnHolder { pid: 12, since_ms: 1_790_000_000_000 };
+        let holder = TurnHolder { pid: 12, since_ms: 1_790_000_000_000, waits: false };
         assert_eq!(holder.to_string(), "process 12 since 2026-09-21 14:13:20 UTC");
     }
 

@@ -36,15 +36,20 @@ pub(crate) struct Member {
 pub(crate) struct Told {
     pub(crate) completer: Completer<Reply>,
     pub(crate) reply: Reply,
+    /// The operation, to be dropped after its caller was told.
+    pub(crate) spent: Option<WriteOp>,
 }
 
 impl Told {
-    /// Tells the caller. If it dropped its ticket, the answer is dropped here, and an answer that panics while it
-    /// is dropped must not take the writer with it.
+    /// Tells the caller.
+    ///
+    /// What the operation captured is dropped here, and its answer too if the ticket is gone. Their destructors
+    /// are the caller's code: one that panics must not take the writer with it.
     pub(crate) fn tell(self, path: &Path) {
-        let _panic_of_a_destructor = catch_unwind(AssertUnwindSafe(|| {
-            self.completer.complete(self.reply.map_err(|error| error.at(path)));
-        }));
+        let Self { completer, reply, spent } = self;
+        let reply = reply.map_err(|error| error.at(path));
+        let _panic_of_a_destructor = catch_unwind(AssertUnwindSafe(|| completer.complete(reply)));
+        let _panic_of_a_destructor = catch_unwind(AssertUnwindSafe(|| drop(spent)));
     }
 }
 
@@ -60,7 +65,7 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     fn tell(&mut self, member: Member, reply: Reply) {
-        self.told.push(Told { completer: member.completer, reply });
+        self.told.push(Told { completer: member.completer, reply, spent: Some(member.run) });
     }
 
     fn fail_all(&mut self, members: Vec<Member>, error: &Error) {
@@ -88,6 +93,9 @@ impl<'a> Batch<'a> {
     }
 
     fn drive(&mut self, mut members: Vec<Member>) {
+        if members.is_empty() {
+            return;
+        }
         let (at, reply) = match self.run_all(&mut members) {
             Step::Ran(answers) => return self.commit(members, answers),
             Step::Ended { at, reply } => (at, reply),
@@ -99,11 +107,9 @@ impl<'a> Batch<'a> {
         if self.outcome.restarts > 1 {
             return self.run_each_alone(members);
         }
-        if !members.is_empty() {
-            match begin(self.conn) {
-                Ok(()) => self.drive(members),
-                Err(error) => self.outcome.fail_all(members, &error),
-            }
+        match begin(self.conn) {
+            Ok(()) => self.drive(members),
+            Err(error) => self.outcome.fail_all(members, &error),
         }
     }
 
@@ -120,7 +126,7 @@ impl<'a> Batch<'a> {
 
     fn run_one(&mut self, run: &mut WriteOp) -> Isolated {
         let conn = self.conn;
-        if let Err(source) = savepoint(conn, "SAVEPOINT unforget_op") {
+        if let Err(source) = savepoint(conn, SAVEPOINT) {
             return Isolated::Ended(Err(source));
         }
         let ran = self.guard.watch(|| catch_unwind(AssertUnwindSafe(|| run(&WriteTx::new(conn)))));
@@ -132,8 +138,8 @@ impl<'a> Batch<'a> {
             // An operation that answers success though its transaction is gone has swallowed the failure.
             return Isolated::Ended(if keep { Err(Error::Forbidden) } else { reply });
         }
-        let undone = if keep { Ok(()) } else { savepoint(conn, "ROLLBACK TO unforget_op") };
-        match undone.and_then(|()| savepoint(conn, "RELEASE unforget_op")) {
+        let undone = if keep { Ok(()) } else { savepoint(conn, ROLLBACK_TO) };
+        match undone.and_then(|()| savepoint(conn, RELEASE)) {
             Ok(()) => Isolated::Undisturbed(reply),
             Err(error) => Isolated::Ended(Err(error)),
         }
@@ -143,10 +149,9 @@ impl<'a> Batch<'a> {
         match self.conn.execute_batch("COMMIT") {
             Ok(()) => {
                 self.outcome.commits += 1;
-                let told = members.into_iter().zip(answers);
-                self.outcome
-                    .told
-                    .extend(told.map(|(member, reply)| Told { completer: member.completer, reply }));
+                for (member, reply) in members.into_iter().zip(answers) {
+                    self.outcome.tell(member, reply);
+                }
             }
             Err(source) => self.commit_failed(members, source),
         }
@@ -211,10 +216,13 @@ enum Isolated {
     Ended(Reply),
 }
 
+// The comments keep these out of the way of a closure's own statements in the connection's cache, where a
+// statement is found again without being authorised again.
+const SAVEPOINT: &str = "SAVEPOINT unforget_op /* engine */";
+const ROLLBACK_TO: &str = "ROLLBACK TO unforget_op /* engine */";
+const RELEASE: &str = "RELEASE unforget_op /* engine */";
+
 /// Opens, undoes or closes an operation's savepoint.
-///
-/// The statements are cached under a text of the engine's own, since a cached statement is found again without
-/// being authorised again.
 fn savepoint(conn: &Connection, sql: &str) -> Result<()> {
     conn.prepare_cached(sql)?.execute([])?;
     Ok(())

@@ -221,8 +221,10 @@ impl Database {
         let resolved = match ticket.wait_until(&SystemClock, deadline) {
             Ok(reply) => return reply,
             Err(WaitError::TimedOut(ticket)) => {
+                // Asked first: once nobody waits, nothing is in the way.
+                let busy = self.busy(since.elapsed());
                 if self.engine.queue.withdraw(&ticket).is_some() {
-                    return Err(self.busy(since.elapsed()));
+                    return Err(busy);
                 }
                 ticket.wait()
             }
@@ -232,7 +234,7 @@ impl Database {
     }
 
     fn busy(&self, waited: Duration) -> Error {
-        Error::Busy { path: Some(self.key.to_path_buf()), waited, holder: self.engine.holder() }
+        Error::Busy { path: Some(self.key.to_path_buf()), waited, blocker: self.engine.blocker() }
     }
 }
 

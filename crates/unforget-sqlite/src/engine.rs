@@ -16,7 +16,7 @@ use crate::file::{self, FileId};
 use crate::op::{Op, Reply};
 use crate::readers::Readers;
 use crate::writer::{self, Writer};
-use crate::{Error, Holder, Options, Result, Schema, settings};
+use crate::{Blocker, Error, Holder, Options, Result, Schema, settings};
 
 /// What the writer's thread and the handles both see.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub(crate) struct Shared {
     commits: AtomicU64,
     restarts: AtomicU64,
     busy: AtomicU64,
+    foreign: AtomicBool,
     schema: OnceLock<Schema>,
     stopped: Mutex<bool>,
     stop: Condvar,
@@ -41,14 +42,16 @@ impl Shared {
             commits: AtomicU64::new(0),
             restarts: AtomicU64::new(0),
             busy: AtomicU64::new(0),
+            foreign: AtomicBool::new(false),
             schema: OnceLock::new(),
             stopped: Mutex::new(false),
             stop: Condvar::new(),
         }
     }
 
-    // The counters and the flag order nothing else: each is read on its own, so Relaxed suffices. Only the
-    // writer's thread sets the flag, and it reads it back on the same thread before it writes again.
+    // The counters and flags order nothing else: each is read on its own, so Relaxed suffices. Only the writer's
+    // thread sets the flags, and it reads `poisoned` back on the same thread before it writes again; `foreign`
+    // only words a message.
 
     pub(crate) fn is_poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Relaxed)
@@ -63,8 +66,18 @@ impl Shared {
         }
     }
 
+    /// The writer met a foreign program; it waits until [`Shared::got_in`].
     pub(crate) fn count_busy(&self) {
         self.busy.fetch_add(1, Ordering::Relaxed);
+        self.foreign.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn got_in(&self) {
+        self.foreign.store(false, Ordering::Relaxed);
+    }
+
+    fn waits_for_foreign(&self) -> bool {
+        self.foreign.load(Ordering::Relaxed)
     }
 
     /// Remembers the schema this process works with; a second migration in one process has the same one.
@@ -182,8 +195,9 @@ impl Engine {
         }
     }
 
-    pub(crate) fn holder(&self) -> Option<Holder> {
-        holder(&self.shared.path)
+    /// What keeps operations from being started now.
+    pub(crate) fn blocker(&self) -> Option<Blocker> {
+        if self.shared.waits_for_foreign() { Some(Blocker::Foreign) } else { holder(&self.shared.path) }
     }
 
     /// Commits what was accepted, for as long as the deadline allows, and returns the rest to its callers.
@@ -198,7 +212,11 @@ impl Engine {
             return Ok(());
         }
         self.queue.close(Close::Abort);
-        Err(busy(&self.shared.path, since))
+        Err(Error::Busy {
+            path: Some(self.shared.path.clone()),
+            waited: since.elapsed(),
+            blocker: self.blocker(),
+        })
     }
 }
 
@@ -226,13 +244,13 @@ fn wait_opened(opened: Ticket<Result<()>>, path: &Path, options: &Options) -> Re
 }
 
 /// Who has the turn, if the holder left a record that can be read.
-fn holder(path: &Path) -> Option<Holder> {
+fn holder(path: &Path) -> Option<Blocker> {
     let holder = Turnstile::holder_of(directory(path)).ok().flatten()?;
-    Some(Holder { pid: holder.pid, since_ms: holder.since_ms })
+    Some(Blocker::Process(Holder { pid: holder.pid, since_ms: holder.since_ms, waits: holder.waits }))
 }
 
 fn busy(path: &Path, since: Instant) -> Error {
-    Error::Busy { path: Some(path.to_path_buf()), waited: since.elapsed(), holder: holder(path) }
+    Error::Busy { path: Some(path.to_path_buf()), waited: since.elapsed(), blocker: holder(path) }
 }
 
 /// The directory whose turn a database takes.

@@ -17,14 +17,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The operation had not started when its deadline passed.
-    #[error("{} was busy for {waited:.1?}{}; try again, or end that process", at(path.as_ref()), by(holder.as_ref()))]
+    #[error("{} was busy for {waited:.1?}: {}; try again later", at(path.as_ref()), by(blocker.as_ref()))]
     Busy {
         /// The database file, where known.
         path: Option<PathBuf>,
         /// How long the caller waited.
         waited: Duration,
-        /// The process that has the turn to write, if it left its record.
-        holder: Option<Holder>,
+        /// What was in the way when the caller gave up, where known.
+        blocker: Option<Blocker>,
     },
     /// The disk, the quota or the size limit of the file is exhausted.
     #[error("no space left to write {}; free some and try again", at(path.as_ref()))]
@@ -159,13 +159,28 @@ pub enum Error {
     },
 }
 
-/// The process that has the turn to write.
+/// What keeps operations from being started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Blocker {
+    /// A process has the turn to write, or is next in line for it and does not take it.
+    Process(Holder),
+    /// A program that does not take turns has the file locked. SQLite does not tell which.
+    Foreign,
+    /// All connections for reading are in use in this process.
+    Readers,
+}
+
+/// The process that keeps others from the turn to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Holder {
     /// Its process id.
     pub pid: u32,
     /// Since when, in milliseconds since the Unix epoch.
     pub since_ms: u64,
+    /// Whether it is next in line and does not take its turn, as a process that was stopped.
+    pub waits: bool,
 }
 
 impl Error {
@@ -182,7 +197,7 @@ impl Error {
         };
         match code {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => {
-                Self::Busy { path, waited: Duration::ZERO, holder: None }
+                Self::Busy { path, waited: Duration::ZERO, blocker: None }
             }
             ErrorCode::DiskFull => Self::Full { path, source: Arc::new(source) },
             ErrorCode::DatabaseCorrupt => Self::Corrupt { path, source: Arc::new(source) },
@@ -228,10 +243,16 @@ fn at(path: Option<&PathBuf>) -> String {
     path.map_or_else(|| "the database".to_owned(), |path| path.display().to_string())
 }
 
-fn by(holder: Option<&Holder>) -> String {
-    holder.map_or_else(String::new, |holder| {
-        format!(" (process {} has the turn since {} ms after the epoch)", holder.pid, holder.since_ms)
-    })
+fn by(blocker: Option<&Blocker>) -> String {
+    match blocker {
+        Some(Blocker::Process(Holder { pid, since_ms, waits })) => {
+            let does = if *waits { "is next in line for" } else { "has" };
+            format!("process {pid} {does} the turn since {since_ms} ms after 1970")
+        }
+        Some(Blocker::Foreign) => "a program that takes no turns has it locked".to_owned(),
+        Some(Blocker::Readers) => "all connections for reading are in use".to_owned(),
+        None => "others use it".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -282,8 +303,8 @@ mod tests {
         assert!(failure(ffi::SQLITE_CORRUPT).to_string().starts_with("the database is damaged"));
         let error = failure(ffi::SQLITE_CORRUPT).at(Path::new("a.db"));
         assert!(error.to_string().starts_with("a.db is damaged"));
-        let holder = Some(Holder { pid: 12, since_ms: 34 });
-        let busy = Error::Busy { path: None, waited: Duration::from_secs(10), holder }.at(Path::new("a.db"));
+        let blocker = Some(Blocker::Process(Holder { pid: 12, since_ms: 34, waits: false }));
+        let busy = Error::Busy { path: None, waited: Duration::from_secs(10), blocker }.at(Path::new("a.db"));
         assert!(busy.to_string().contains("process 12 has the turn"), "{busy}");
     }
 }

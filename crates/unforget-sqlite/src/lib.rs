@@ -74,7 +74,7 @@ mod writer;
 pub use crate::check::Check;
 pub use crate::database::{Database, Ticket};
 pub use crate::engine::Stats;
-pub use crate::error::{Error, Holder, Result};
+pub use crate::error::{Blocker, Error, Holder, Result};
 pub use crate::migrate::Schema;
 pub use crate::options::{Durability, Options};
 pub use crate::tx::{ReadTx, WriteTx};

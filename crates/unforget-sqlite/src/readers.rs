@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use unforget_sync::{Backoff, SystemClock, retry};
 
 use crate::guard::Guard;
-use crate::{Error, Options, ReadTx, Result, settings};
+use crate::{Blocker, Error, Options, ReadTx, Result, settings};
 
 /// A bounded pool of read-only connections.
 #[derive(Debug)]
@@ -61,10 +61,11 @@ impl Readers {
     /// The pool tells nothing but a time-out, so the reason is looked for by opening a connection directly: it
     /// fails with the reason, or it succeeds and all connections really are in use.
     fn unavailable(&self, since: Instant) -> Error {
-        match Manager::new(&self.path, self.busy_timeout).connect() {
-            Err(error) => error.at(&self.path),
-            Ok(_) => Error::Busy { path: Some(self.path.clone()), waited: since.elapsed(), holder: None },
+        if let Err(reason) = Manager::new(&self.path, self.busy_timeout).connect() {
+            return reason.at(&self.path);
         }
+        let (path, waited) = (Some(self.path.clone()), since.elapsed());
+        Error::Busy { path, waited, blocker: Some(Blocker::Readers) }
     }
 
     pub(crate) fn open(&self) -> u32 {

@@ -135,7 +135,10 @@ fn open_transaction(conn: &Connection, queue: &WriteQueue<Op, Reply>, shared: &S
                 shared.count_busy();
                 SystemClock.sleep(delays.next().unwrap_or(Duration::from_millis(100)));
             }
-            other => return other,
+            other => {
+                shared.got_in();
+                return other;
+            }
         }
     }
 }
@@ -150,7 +153,7 @@ impl Alone {
     fn run(mut self, conn: &mut Connection) -> Told {
         let reply = catch_unwind(AssertUnwindSafe(|| (self.run)(conn)))
             .map_err(|panic| batch::panicked(panic.as_ref()));
-        Told { completer: self.completer, reply }
+        Told { completer: self.completer, reply, spent: None }
     }
 }
 
@@ -167,5 +170,12 @@ fn sort(entries: Vec<Entry<Op, Reply>>) -> (Vec<Member>, Vec<Alone>) {
 }
 
 fn refuse(entries: Vec<Entry<Op, Reply>>, error: &Error) -> Vec<Told> {
-    entries.into_iter().map(|Entry { completer, .. }| Told { completer, reply: Err(error.clone()) }).collect()
+    let refused = |Entry { op, completer }| {
+        let spent = match op {
+            Op::Write { run, .. } => Some(run),
+            Op::Exclusive(_) => None,
+        };
+        Told { completer, reply: Err(error.clone()), spent }
+    };
+    entries.into_iter().map(refused).collect()
 }

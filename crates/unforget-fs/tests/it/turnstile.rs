@@ -92,6 +92,35 @@ fn a_waiter_gets_the_turn_of_a_killed_holder() {
     waiter.expect("left");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_process_that_was_stopped_while_next_in_line_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let mut turnstile = Turnstile::open(root.path()).unwrap();
+    let turn = turnstile.enter().unwrap();
+    let mut waiter = Child::start("turnstile::hold", root.path(), 0);
+    wait_until_queued(root.path());
+    let pid = rustix::process::Pid::from_raw(i32::try_from(waiter.pid()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    let stat = format!("/proc/{}/stat", waiter.pid());
+    if Path::new(&stat).exists() {
+        // Elsewhere it may still be about to stop, and then it simply takes the turn.
+        wait_until("the stop", || fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T ")));
+        drop(turn);
+        assert!(turnstile.try_enter().unwrap().is_none(), "it keeps its place in the line");
+        let next = Turnstile::holder_of(root.path()).unwrap().expect("somebody is in the way");
+        assert_eq!((next.pid, next.waits), (waiter.pid(), true));
+    } else {
+        drop(turn);
+    }
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    waiter.expect("entered");
+    assert!(Turnstile::holder_of(root.path()).unwrap().is_some_and(|holder| !holder.waits));
+    waiter.wake();
+    waiter.expect("left");
+    assert_eq!(Turnstile::holder_of(root.path()).unwrap(), None);
+}
+
 #[test]
 fn the_record_names_the_holder_and_goes_with_the_turn() {
     let root = tempfile::tempdir().unwrap();

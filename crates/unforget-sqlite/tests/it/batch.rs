@@ -166,7 +166,7 @@ impl From<Error> for OwnError {
 }
 
 #[test]
-fn an_answer_whose_destructor_panics_does_not_stop_the_writer() {
+fn a_destructor_that_panics_does_not_stop_the_writer() {
     struct Grenade;
     impl Drop for Grenade {
         fn drop(&mut self) {
@@ -176,7 +176,13 @@ fn an_answer_whose_destructor_panics_does_not_stop_the_writer() {
     let store = Store::new();
     let busy = BusyWriter::hold(&store.db);
     drop(store.db.submit(0, |_| -> Result<Grenade, Error> { Ok(Grenade) }).unwrap());
+    let captured = Grenade;
+    let ticket = store.db.submit(0, move |_| -> Result<(), Error> {
+        let _dropped_with_the_operation = &captured;
+        Ok(())
+    });
     busy.release();
+    ticket.unwrap().wait().unwrap();
     insert(&store.db, "after").unwrap();
     assert_eq!(store.bodies(), ["after"]);
 }

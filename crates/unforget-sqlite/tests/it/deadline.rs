@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use unforget_fs::Turnstile;
 use unforget_sqlite::rusqlite::Connection;
-use unforget_sqlite::{Error, Options, Result};
+use unforget_sqlite::{Blocker, Error, Options, Result};
 
 use crate::store::{BusyWriter, Store, insert};
 
@@ -24,7 +24,7 @@ fn a_write_behind_a_taken_turn_names_who_has_it_and_is_not_done_later() {
     let waited_in_fact = since.elapsed();
     drop(turn);
     match outcome {
-        Err(Error::Busy { holder: Some(holder), waited, .. }) => {
+        Err(Error::Busy { blocker: Some(Blocker::Process(holder)), waited, .. }) => {
             assert_eq!(holder.pid, std::process::id());
             assert!(waited >= SHORT && waited_in_fact < SHORT * 20, "{waited:?}, {waited_in_fact:?}");
         }
@@ -40,7 +40,7 @@ fn a_write_behind_a_foreign_program_is_not_started() {
     let foreign = Connection::open(store.path()).unwrap();
     foreign.execute_batch("BEGIN IMMEDIATE").unwrap();
     let outcome = insert(&store.db, "late");
-    assert!(matches!(outcome, Err(Error::Busy { .. })), "{outcome:?}");
+    assert!(matches!(outcome, Err(Error::Busy { blocker: Some(Blocker::Foreign), .. })), "{outcome:?}");
     foreign.execute_batch("COMMIT").unwrap();
     insert(&store.db, "next").unwrap();
     assert_eq!(store.bodies(), ["next"]);
@@ -76,7 +76,8 @@ fn a_full_queue_refuses_at_the_deadline() {
 fn reads_wait_for_a_connection_no_longer_than_the_deadline() {
     let store = Store::with(Options::default().deadline(SHORT).readers(1));
     let outcome = store.db.read(|_| store.db.read(|_| -> Result<()> { Ok(()) }));
-    assert!(matches!(outcome, Err(Error::Busy { .. })), "the only connection is in use: {outcome:?}");
+    let busy = matches!(outcome, Err(Error::Busy { blocker: Some(Blocker::Readers), .. }));
+    assert!(busy, "the only connection is in use: {outcome:?}");
     assert!(store.bodies().is_empty(), "and is free again afterwards");
 }
 
@@ -88,7 +89,7 @@ fn opening_behind_a_taken_turn_ends_at_the_deadline() {
     let path = directory.path().join("new.db");
     let options = Options::default().deadline(SHORT);
     let outcome = unforget_sqlite::Database::open(&path, options);
-    assert!(matches!(outcome, Err(Error::Busy { holder: Some(_), .. })), "{outcome:?}");
+    assert!(matches!(outcome, Err(Error::Busy { blocker: Some(Blocker::Process(_)), .. })), "{outcome:?}");
     drop(turn);
     unforget_sqlite::Database::open(&path, options).unwrap();
 }

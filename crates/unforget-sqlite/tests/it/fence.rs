@@ -12,6 +12,7 @@ fn a_write_cannot_control_transactions_attach_or_change_settings() {
         "COMMIT",
         "ROLLBACK",
         "SAVEPOINT mine",
+        "SAVEPOINT unforget_op",
         "RELEASE unforget_op",
         "ATTACH ':memory:' AS other",
         "PRAGMA synchronous = OFF",
@@ -21,6 +22,8 @@ fn a_write_cannot_control_transactions_attach_or_change_settings() {
     ] {
         let outcome = store.db.write(move |tx| -> Result<()> { Ok(tx.execute_batch(sql)?) });
         assert!(matches!(outcome, Err(Error::Forbidden)), "{sql}: {outcome:?}");
+        let outcome = store.db.write(move |tx| -> Result<usize> { Ok(tx.execute(sql, [])?) });
+        assert!(matches!(outcome, Err(Error::Forbidden)), "{sql}, which may be cached: {outcome:?}");
     }
     insert(&store.db, "after").unwrap();
     assert_eq!(store.bodies(), ["after"], "the engine still controls its transactions");
@@ -31,7 +34,7 @@ fn a_read_cannot_leave_its_snapshot() {
     let store = Store::new();
     for sql in ["COMMIT", "BEGIN", "PRAGMA query_only = OFF", "ATTACH ':memory:' AS other"] {
         let outcome = store.db.read(|tx| -> Result<()> {
-            tx.prepare(sql)?.raw_query().next()?;
+            tx.prepare_cached(sql)?.raw_query().next()?;
             Ok(())
         });
         assert!(matches!(outcome, Err(Error::Forbidden)), "{sql}: {outcome:?}");
