@@ -68,7 +68,7 @@ pub(crate) struct Remember {
     #[arg(long, value_name = "JSON")]
     pub(crate) metadata: Option<String>,
     /// What was said; `-` reads it from standard input
-    #[arg(required = true, value_name = "CONTENT", allow_hyphen_values = false)]
+    #[arg(required = true, value_name = "CONTENT", allow_negative_numbers = true)]
     pub(crate) content: Vec<String>,
 }
 
@@ -84,7 +84,7 @@ pub(crate) struct Recall {
     #[arg(long, default_value_t = unforget::DEFAULT_LIMIT, value_parser = limit)]
     pub(crate) limit: usize,
     /// Words to look for; nothing in them is search syntax
-    #[arg(required = true, value_name = "QUERY")]
+    #[arg(required = true, value_name = "QUERY", allow_negative_numbers = true)]
     pub(crate) query: Vec<String>,
 }
 

@@ -19,6 +19,9 @@ pub(crate) mod exit {
     pub(crate) const LOCK_TIMEOUT: u8 = 75;
 }
 
+/// How the lines begin in which clap advises.
+const ADVICE: [&str; 3] = ["tip:", "Usage:", "For more information"];
+
 /// An error as a person or a script is told it.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -26,8 +29,8 @@ pub(crate) struct Failure {
     pub(crate) code: &'static str,
     pub(crate) exit: u8,
     pub(crate) message: String,
-    /// What to do about it; may be empty where the message says it.
-    pub(crate) hint: String,
+    /// What to do about it, in lines; none where the message says it.
+    pub(crate) hint: Vec<String>,
 }
 
 impl Failure {
@@ -36,15 +39,22 @@ impl Failure {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self { code, exit, message: message.into(), hint: hint.into() }
+        let hint = Some(hint.into()).filter(|hint| !hint.is_empty());
+        Self { code, exit, message: message.into(), hint: Vec::from_iter(hint) }
     }
 
+    /// Splits what clap says, paragraphs for a terminal, into what is wrong and what to do.
     pub(crate) fn usage(error: &clap::Error) -> Self {
         let text = error.to_string();
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let message = lines.next().unwrap_or("wrong arguments").trim_start_matches("error: ").to_owned();
-        let hint = lines.collect::<Vec<_>>().join("; ");
-        Self::new(("usage", exit::USAGE), message, hint)
+        // The list of commands has the hidden one too, and the help has a better list.
+        let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("[subcommands:"));
+        let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+        let is_hint = |line: &&str| ADVICE.iter().any(|start| line.starts_with(start));
+        let told = lines.iter().position(is_hint).unwrap_or(lines.len());
+        let message = lines[..told].join(" ");
+        let hint = lines[told..].iter().map(|line| (*line).to_owned()).collect();
+        let message = message.trim_start_matches("error: ").to_owned();
+        Self { code: "usage", exit: exit::USAGE, message, hint }
     }
 
     pub(crate) fn io(operation: &str, path: &Path, error: &std::io::Error) -> Self {
@@ -63,10 +73,9 @@ impl Failure {
 impl From<unforget::Error> for Failure {
     fn from(error: unforget::Error) -> Self {
         let (kind, hint) = match &error {
-            unforget::Error::NotFound { path } => (
-                ("not_found", exit::NOT_FOUND),
-                format!("create it: unforget init --store {}", path.display()),
-            ),
+            unforget::Error::NotFound { path } => {
+                (("not_found", exit::NOT_FOUND), format!("create it: unforget init --store {}", quoted(path)))
+            }
             unforget::Error::NotAStore { .. } => (("not_a_store", exit::CONFLICT), String::new()),
             unforget::Error::Directory(error) => directory(error),
             unforget::Error::Memory(error) => memory(error),
@@ -85,6 +94,9 @@ impl From<unforget_memory::Error> for Failure {
 
 type Kind = ((&'static str, u8), String);
 
+/// What to do with a text that is too large.
+pub(crate) const SPLIT: &str = "split it, or keep the whole elsewhere and remember where";
+
 fn directory(error: &unforget_fs::Error) -> Kind {
     match error {
         unforget_fs::Error::Locked { .. } => (("lock_timeout", exit::LOCK_TIMEOUT), String::new()),
@@ -96,10 +108,10 @@ fn memory(error: &unforget_memory::Error) -> Kind {
     use unforget_memory::Error;
     match error {
         Error::Invalid { .. } | Error::EmptyQuery => (("invalid", exit::USAGE), String::new()),
-        Error::TooLarge { .. } => (
-            ("too_large", exit::TOO_LARGE),
-            "split it, or keep the whole elsewhere and remember where".to_owned(),
-        ),
+        Error::TooLarge { field: "content" | "metadata", .. } => {
+            (("too_large", exit::TOO_LARGE), SPLIT.to_owned())
+        }
+        Error::TooLarge { .. } => (("too_large", exit::TOO_LARGE), "give a shorter one".to_owned()),
         Error::Duplicate { .. } => (("duplicate", exit::DUPLICATE), String::new()),
         Error::ForeignTurn { .. } => (("conflict", exit::CONFLICT), String::new()),
         Error::Database(error) => database(error),
@@ -135,17 +147,57 @@ fn database(error: &unforget_sqlite::Error) -> Kind {
     }
 }
 
-/// The error and what caused it, in one line; no error repeats its source.
+/// The error and what caused it, in one line. Some causes of other libraries repeat their own cause, or are repeated
+/// by it, so what has been said is not said again.
 fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
+    let mut last = text.clone();
     let mut source = error.source();
     while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
+        let said = cause.to_string();
+        if !text.contains(&said) && !said.contains(&last) {
             text.push_str(": ");
-            text.push_str(&cause_text);
+            text.push_str(&said);
+            last = said;
         }
         source = cause.source();
     }
     text
+}
+
+/// The path as a shell reads it, so that a hint can be pasted.
+fn quoted(path: &Path) -> String {
+    let shown = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
+    if shown.chars().all(is_plain) { shown } else { format!("'{}'", shown.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{said}")]
+    struct Layer {
+        said: &'static str,
+        source: Option<Box<Layer>>,
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let told = |texts: &[&'static str]| {
+            let layers = texts.iter().rev().fold(None, |source, said| Some(Box::new(Layer { said, source })));
+            chain(layers.expect("a layer").as_ref())
+        };
+        assert_eq!(told(&["cannot open it", "no space"]), "cannot open it: no space");
+        assert_eq!(told(&["cannot open it: no space", "no space"]), "cannot open it: no space");
+        assert_eq!(told(&["it failed", "no table", "Error 1: no table"]), "it failed: no table");
+    }
+
+    #[test]
+    fn a_path_in_a_hint_can_be_pasted() {
+        assert_eq!(quoted(Path::new("a/b-1.c")), "a/b-1.c");
+        assert_eq!(quoted(Path::new("my store")), "'my store'");
+        assert_eq!(quoted(Path::new("it's")), r"'it'\''s'");
+    }
 }

@@ -22,12 +22,7 @@ fn main() -> ExitCode {
     let output = Output::from_arguments();
     match Cli::try_parse() {
         Ok(cli) => output.finish(run(&cli)),
-        Err(error) if !error.use_stderr() => {
-            // Help and version are answers, not errors. A closed pipe is the reader's choice.
-            let _reader_is_gone = error.print();
-            ExitCode::SUCCESS
-        }
-        Err(error) => output.finish(Err(Failure::usage(&error))),
+        Err(error) => output.finish_unparsed(&error),
     }
 }
 

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::failure::{Failure, exit};
 use crate::terminal;
@@ -36,7 +37,7 @@ enum Envelope<'a> {
 struct Told<'a> {
     code: &'a str,
     message: &'a str,
-    hint: &'a str,
+    hint: String,
 }
 
 fn print_json(out: &mut impl Write, envelope: &Envelope<'_>) -> io::Result<()> {
@@ -62,11 +63,20 @@ impl Output {
             Ok(report) => (self.answer(&report), report.exit),
             Err(failure) => (self.fail(&failure), failure.exit),
         };
-        match printed {
-            // A reader that closed the pipe, such as `head`, has read what it wanted.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(code),
-            Err(_) => ExitCode::from(exit::IO),
-            Ok(()) => ExitCode::from(code),
+        exit_code(printed, code)
+    }
+
+    /// Ends a run whose arguments name nothing to run: help and version are answers, the rest is wrong usage.
+    pub(crate) fn finish_unparsed(self, error: &clap::Error) -> ExitCode {
+        let nothing_was_asked = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        match (self.json, error.use_stderr()) {
+            (true, false) => {
+                let text = error.to_string();
+                self.finish(Ok(Report::new(json!({"text": text.trim_end()}), "")))
+            }
+            (false, false) => exit_code(error.print(), 0),
+            (false, true) if nothing_was_asked => exit_code(error.print(), exit::USAGE),
+            (_, true) => self.finish(Err(Failure::usage(error))),
         }
     }
 
@@ -84,15 +94,28 @@ impl Output {
         let Failure { code, message, hint, .. } = failure;
         if self.json {
             let mut stdout = io::stdout().lock();
-            let error = Told { code, message, hint };
+            let error = Told { code, message, hint: hint.join("; ") };
             print_json(&mut stdout, &Envelope::Error { ok: false, error })?;
             return stdout.flush();
         }
         let mut stderr = io::stderr().lock();
         writeln!(stderr, "unforget: {}", terminal::visible(message))?;
-        if !hint.is_empty() {
-            writeln!(stderr, "  {}", terminal::visible(hint))?;
+        for line in hint {
+            writeln!(stderr, "  {}", terminal::visible(line))?;
         }
         Ok(())
+    }
+}
+
+fn exit_code(printed: io::Result<()>, code: u8) -> ExitCode {
+    match printed {
+        Ok(()) => ExitCode::from(code),
+        // A reader that closed the pipe, such as `head`, has read what it wanted.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(code),
+        Err(error) => {
+            let _nobody_may_be_listening =
+                writeln!(io::stderr(), "unforget: cannot print the answer: {error}");
+            ExitCode::from(exit::IO)
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
-use unforget::{Create, Options, Unforget};
+use unforget::{Create, Error, Options, Unforget};
 
 use crate::failure::{Failure, exit};
 
@@ -28,5 +28,22 @@ pub(crate) fn directory(flag: Option<&Path>) -> Result<PathBuf, Failure> {
 
 pub(crate) fn open(flag: Option<&Path>, create: Create) -> Result<Unforget, Failure> {
     let directory = directory(flag)?;
-    Ok(Options::default().create(create).open(directory)?)
+    if create != Create::Never {
+        return Ok(Options::default().create(create).open(directory)?);
+    }
+    existing(&directory)?.ok_or_else(|| Error::NotFound { path: directory }.into())
+}
+
+/// The store in a directory; `None` if there is none.
+pub(crate) fn existing(directory: &Path) -> Result<Option<Unforget>, Failure> {
+    // An empty directory that others may enter is no store either, and nothing in it has to be mistrusted.
+    let is_empty = std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none());
+    if is_empty && !directory.is_symlink() {
+        return Ok(None);
+    }
+    match Options::default().create(Create::Never).open(directory) {
+        Ok(store) => Ok(Some(store)),
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -12,11 +12,10 @@ mod stage;
 
 use std::path::{Path, PathBuf};
 
-use unforget::Create;
-
 use crate::cli::Tour;
 use crate::failure::{Failure, exit};
 use crate::output::Report;
+use crate::store;
 
 /// The key of the context that all processes update.
 const CONTEXT: &str = "household";
@@ -70,14 +69,9 @@ fn run_name() -> String {
 
 /// How many context updates a store has before the tour; none where there is no store yet.
 fn counted(directory: &Path) -> Result<u64, Failure> {
-    match unforget::Options::default().create(Create::Never).open(directory) {
-        Ok(store) => {
-            let context = store.contexts().get(CONTEXT).map_err(unforget::Error::from)?;
-            Ok(context.map_or(0, |context| context.conversations_count()))
-        }
-        Err(unforget::Error::NotFound { .. }) => Ok(0),
-        Err(error) => Err(error.into()),
-    }
+    let Some(store) = store::existing(directory)? else { return Ok(0) };
+    let context = store.contexts().get(CONTEXT).map_err(unforget::Error::from)?;
+    Ok(context.map_or(0, |context| context.conversations_count()))
 }
 
 fn broken(what: impl Into<String>) -> Failure {

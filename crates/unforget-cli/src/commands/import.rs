@@ -37,14 +37,14 @@ pub(crate) fn run(flag: Option<&Path>, args: &Import) -> Result<Report, Failure>
     if !args.skip_bad {
         let looked = Pass::new(memories, &source, "checking", Purpose::Look).run(&mut source)?;
         if looked.bad.count > 0 {
-            return Err(looked.bad.into_failure(&args.file));
+            return Err(looked.bad.into_failure(&source));
         }
         source.rewind()?;
     }
     let done = Pass::new(memories, &source, "importing", Purpose::Store).run(&mut source)?;
     let Tally { imported, duplicates, bad } = done;
     if bad.count > 0 && !args.skip_bad {
-        return Err(bad.into_changed(&args.file, imported));
+        return Err(bad.into_changed(&source, imported));
     }
     bad.show();
     let seconds = since.elapsed().as_secs_f64();
@@ -182,8 +182,8 @@ impl Bad {
         format!("{}{more}", self.shown.join("; "))
     }
 
-    fn into_failure(self, file: &Path) -> Failure {
-        let message = format!("{} cannot be imported, nothing was changed: {}", file.display(), self.list());
+    fn into_failure(self, file: &Source) -> Failure {
+        let message = format!("{} cannot be imported, nothing was changed: {}", file.name(), self.list());
         Failure::new(
             ("invalid", exit::USAGE),
             message,
@@ -191,10 +191,10 @@ impl Bad {
         )
     }
 
-    fn into_changed(self, file: &Path, imported: u64) -> Failure {
+    fn into_changed(self, file: &Source, imported: u64) -> Failure {
         let list = self.list();
         let message =
-            format!("{} changed while it was imported; {imported} turns were stored; {list}", file.display());
+            format!("{} changed while it was imported; {imported} turns were stored; {list}", file.name());
         Failure::new(("conflict", exit::CONFLICT), message, "import it again: nothing is stored twice")
     }
 

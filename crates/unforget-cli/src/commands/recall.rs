@@ -25,13 +25,15 @@ pub(crate) fn run(flag: Option<&Path>, args: &Recall) -> Result<Report, Failure>
     Ok(Report::new(json!({"hits": hits}), text))
 }
 
-pub(crate) fn show(hits: &[Hit]) -> String {
+/// The hits in their order. Scores are for programs: they compare within one answer only, and in a small store, where
+/// every word is in every other turn, they are all next to nothing.
+fn show(hits: &[Hit]) -> String {
     let mut text = String::new();
-    for hit in hits {
+    for (place, hit) in (1..).zip(hits) {
         let (user, session) = (terminal::visible(&hit.user_id), terminal::visible(&hit.session_id));
         let (id, content) = (terminal::visible(&hit.turn_id), terminal::visible(&hit.content));
         let _writing_to_a_string_succeeds =
-            writeln!(text, "{:6.2}  {user}/{session}  {id}\n        {content}", hit.score);
+            writeln!(text, "{place:>4}  {user}/{session}  {id}\n      {content}");
     }
     if hits.is_empty() {
         text.push_str("nothing found");

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 use unforget::{Create, NewTurn};
 
 use crate::cli::Remember;
-use crate::failure::{Failure, exit};
+use crate::failure::{Failure, SPLIT, exit};
 use crate::output::Report;
-use crate::store;
+use crate::{store, terminal};
 
 pub(crate) fn run(flag: Option<&Path>, args: &Remember) -> Result<Report, Failure> {
     let mut turn = NewTurn::new(&args.user, &args.session, content(&args.content)?).layer(&args.layer);
@@ -27,20 +27,25 @@ pub(crate) fn run(flag: Option<&Path>, args: &Remember) -> Result<Report, Failur
     }
     let store = store::open(flag, Create::InEmptyDirectory)?;
     let turn_id = store.memories().remember(turn)?;
-    Ok(Report::new(json!({"turn_id": turn_id}), turn_id))
+    Ok(Report::new(json!({"turn_id": turn_id}), terminal::visible(&turn_id)))
 }
 
 fn content(words: &[String]) -> Result<String, Failure> {
     if words != ["-"] {
         return Ok(words.join(" "));
     }
-    // One byte more than allowed tells "as large as allowed" from "larger".
-    let bound = unforget::CONTENT_LIMIT as u64 + 1;
+    // One byte more than allowed tells "as large as allowed" from "larger"; what is larger may have no end.
+    let limit = unforget::CONTENT_LIMIT;
     let mut bytes = Vec::new();
     std::io::stdin()
-        .take(bound)
+        .take(limit as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| Failure::io("read", Path::new("standard input"), &error))?;
+    // Before it is decoded: the bound may have cut a character in two.
+    if bytes.len() > limit {
+        let message = format!("field `content` has more than {limit} bytes, which is the limit");
+        return Err(Failure::new(("too_large", exit::TOO_LARGE), message, SPLIT));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let message =

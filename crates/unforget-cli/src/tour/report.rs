@@ -103,7 +103,8 @@ impl Look {
         }
         let _writing_to_a_string_succeeds = write!(text, "\n  {}\n\n{}\n", self.context, self.table());
         if let Some(directory) = kept {
-            let _writing_to_a_string_succeeds = write!(text, "\nThe store is in {}", directory.display());
+            let _writing_to_a_string_succeeds =
+                write!(text, "\nThe store is in {}", terminal::visible(&directory.display().to_string()));
         }
         text
     }

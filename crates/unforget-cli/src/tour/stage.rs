@@ -1,6 +1,7 @@
 //! Runs the processes, kills one, and notes what they acknowledge.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -122,7 +123,7 @@ fn note(played: &mut Played, actor: &mut Actor, text: &str) -> Result<(), Failur
 struct Actor {
     part: usize,
     lines: Vec<Line>,
-    command: Vec<String>,
+    command: Vec<OsString>,
     process: u64,
     child: Child,
     stdin: Option<ChildStdin>,
@@ -142,10 +143,10 @@ impl Actor {
     ) -> Result<Self, Failure> {
         let directory =
             std::path::absolute(directory).map_err(|error| Failure::io("find", directory, &error))?;
-        let directory =
-            directory.into_os_string().into_string().map_err(|_| broken("the directory is not UTF-8"))?;
-        let arguments = ["tour-actor", "--directory", &directory, "--part", &part.to_string(), "--run", run];
-        let command: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let number = part.to_string();
+        let arguments = ["tour-actor", "--part", &number, "--run", run, "--directory"];
+        let mut command: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        command.push(directory.into_os_string());
         let (child, stdin) = spawn(part, 0, &command, &tell)?;
         Ok(Self {
             part,
@@ -220,7 +221,7 @@ impl Drop for Actor {
 fn spawn(
     part: usize,
     process: u64,
-    command: &[String],
+    command: &[OsString],
     tell: &Sender<Heard>,
 ) -> Result<(Child, Option<ChildStdin>), Failure> {
     let program =

@@ -35,8 +35,10 @@ pub(crate) struct Line {
 impl Source {
     /// Opens a file, or standard input for `-`. Unless it is to be read `once`, what cannot be rewound is kept.
     pub(crate) fn open(path: &Path, once: bool) -> Result<Self, Failure> {
+        let is_stdin = path == Path::new("-");
+        let path = if is_stdin { Path::new("standard input") } else { path };
         let failed = |error: io::Error| Failure::io("read", path, &error);
-        let (reader, size) = if path == Path::new("-") {
+        let (reader, size) = if is_stdin {
             let stdin: BufReader<Stdin> = BufReader::new(io::stdin());
             keep(path, stdin, once)?
         } else {
@@ -52,6 +54,11 @@ impl Source {
             }
         };
         Ok(Self { path: path.to_path_buf(), reader, size, position: 0, number: 0 })
+    }
+
+    /// The input's name, for messages.
+    pub(crate) fn name(&self) -> std::path::Display<'_> {
+        self.path.display()
     }
 
     pub(crate) fn size(&self) -> Option<u64> {
@@ -134,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_line_over_the_limit_is_skipped_whole() {
-        let mut input = vec![b'a'; LINE_LIMIT as usize + 10];
+        let mut input = vec![b'a'; usize::try_from(LINE_LIMIT + 10).unwrap()];
         input.extend_from_slice(b"\nnext\n");
         let mut reader = Cursor::new(input);
         let mut bytes = Vec::new();
