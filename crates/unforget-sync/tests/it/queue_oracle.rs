@@ -22,15 +22,17 @@ enum Op {
     SubmitLate {
         weight: usize,
     },
+    /// Counted back from the operation accepted last.
     Withdraw {
-        ticket: usize,
+        back: usize,
     },
     Take,
+    /// Counted back from the operation taken last.
     Complete {
-        taken: usize,
+        back: usize,
     },
     Lose {
-        taken: usize,
+        back: usize,
     },
     Close(Close),
     DropConsumer,
@@ -60,21 +62,28 @@ trait Subject {
     fn close(&mut self, how: Close);
     fn drop_consumer(&mut self);
     fn standing(&mut self) -> Standing;
+    /// How many operations were accepted, and how many taken, so far.
+    fn accepted(&self) -> usize;
+    fn taken(&self) -> usize;
+
+    fn finish_from_last(&mut self, back: usize, complete: bool) -> Seen {
+        if let Some(taken) = self.taken().checked_sub(1 + back) {
+            self.finish(taken, complete);
+        }
+        Seen::Nothing
+    }
 
     fn interpret(&mut self, op: &Op) -> (Seen, Standing) {
         let seen = match *op {
             Op::TrySubmit { weight } => self.submit(weight, false),
             Op::SubmitLate { weight } => self.submit(weight, true),
-            Op::Withdraw { ticket } => Seen::Withdrawn(self.withdraw(ticket)),
+            Op::Withdraw { back } => {
+                let ticket = self.accepted().checked_sub(1 + back);
+                Seen::Withdrawn(ticket.and_then(|ticket| self.withdraw(ticket)))
+            }
             Op::Take => Seen::Batch(self.take()),
-            Op::Complete { taken } => {
-                self.finish(taken, true);
-                Seen::Nothing
-            }
-            Op::Lose { taken } => {
-                self.finish(taken, false);
-                Seen::Nothing
-            }
+            Op::Complete { back } => self.finish_from_last(back, true),
+            Op::Lose { back } => self.finish_from_last(back, false),
             Op::Close(how) => {
                 self.close(how);
                 Seen::Nothing
@@ -106,6 +115,14 @@ impl Real {
 }
 
 impl Subject for Real {
+    fn accepted(&self) -> usize {
+        self.tickets.len()
+    }
+
+    fn taken(&self) -> usize {
+        self.taken.len()
+    }
+
     fn submit(&mut self, weight: usize, late: bool) -> Seen {
         let clock = ManualClock::new();
         let submitted = if late {
@@ -189,6 +206,14 @@ impl Oracle {
 }
 
 impl Subject for Oracle {
+    fn accepted(&self) -> usize {
+        self.outcomes.len()
+    }
+
+    fn taken(&self) -> usize {
+        self.taken.len()
+    }
+
     fn submit(&mut self, weight: usize, _late: bool) -> Seen {
         if weight > MAX_BYTES {
             return Seen::TooLarge;
@@ -245,14 +270,16 @@ impl Subject for Oracle {
 }
 
 fn ops() -> impl Strategy<Value = Op> {
-    let weight = || 0..=MAX_BYTES + 1;
+    // Mostly light, so that both limits are reached: four operations that weigh up to three fill the bytes exactly.
+    let weight = || prop_oneof![3 => 0..=MAX_BYTES / MAX_OPS, 1 => 0..=MAX_BYTES + 1];
     prop_oneof![
-        8 => weight().prop_map(|weight| Op::TrySubmit { weight }),
-        3 => weight().prop_map(|weight| Op::SubmitLate { weight }),
-        4 => (0_usize..24).prop_map(|ticket| Op::Withdraw { ticket }),
-        4 => Just(Op::Take),
-        4 => (0_usize..24).prop_map(|taken| Op::Complete { taken }),
-        2 => (0_usize..24).prop_map(|taken| Op::Lose { taken }),
+        24 => weight().prop_map(|weight| Op::TrySubmit { weight }),
+        9 => weight().prop_map(|weight| Op::SubmitLate { weight }),
+        12 => (0_usize..6).prop_map(|back| Op::Withdraw { back }),
+        8 => Just(Op::Take),
+        12 => (0_usize..6).prop_map(|back| Op::Complete { back }),
+        6 => (0_usize..6).prop_map(|back| Op::Lose { back }),
+        // Rarely, because little happens after it.
         1 => prop_oneof![Just(Close::Drain), Just(Close::Abort)].prop_map(Op::Close),
         1 => Just(Op::DropConsumer),
     ]
