@@ -11,19 +11,22 @@ use clap::{Args, Parser, Subcommand};
 #[command(name = "unforget", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     /// The store's directory [default: $UNFORGET_STORE, else $XDG_DATA_HOME/unforget]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     pub(crate) store: Option<PathBuf>,
 
     /// Print one JSON object: {"ok":true,"data":{…}} or {"ok":false,"error":{…}}
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
 
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failure, 2 usage or bad input, 3 conflict, 4 not found, \
-                          6 too large, 9 duplicate, 10 database, 14 input/output, 15 busy, 75 lock timeout";
+const EVERYWHERE: &str = "Options of every command";
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 ok, 1 failure, 2 usage or bad input, 3 conflict, 4 not found,
+6 too large, 9 duplicate, 10 database, 14 input/output, 15 busy, 75 lock timeout";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -81,7 +84,7 @@ pub(crate) struct Recall {
     #[arg(long)]
     pub(crate) session: Option<String>,
     /// How many hits to print at most
-    #[arg(long, default_value_t = unforget::DEFAULT_LIMIT, value_parser = limit)]
+    #[arg(long, value_name = "N", default_value_t = unforget::DEFAULT_LIMIT, value_parser = limit)]
     pub(crate) limit: usize,
     /// Words to look for; nothing in them is search syntax
     #[arg(required = true, value_name = "QUERY", allow_negative_numbers = true)]

@@ -142,6 +142,11 @@ fn database(error: &unforget_sqlite::Error) -> Kind {
         Error::Corrupt { .. } => (("corrupt", exit::DATABASE), String::new()),
         Error::NewerSchema { .. } => (("newer_schema", exit::DATABASE), String::new()),
         Error::Full { .. } => (("full", exit::IO), String::new()),
+        // A script that tries again might store the same twice, so this is no failure like the others.
+        Error::OutcomeUnknown { .. } => (
+            ("outcome_unknown", exit::DATABASE),
+            "look whether it is there before you store it again".to_owned(),
+        ),
         Error::NotAccessible { .. } | Error::Io { .. } | Error::Files(_) => (("io", exit::IO), String::new()),
         _ => (("database", exit::DATABASE), String::new()),
     }

@@ -12,6 +12,8 @@ mod stage;
 
 use std::path::{Path, PathBuf};
 
+use unforget::Create;
+
 use crate::cli::Tour;
 use crate::failure::{Failure, exit};
 use crate::output::Report;
@@ -67,9 +69,11 @@ fn run_name() -> String {
     format!("tour-{:x}-{:x}", since.as_millis(), std::process::id())
 }
 
-/// How many context updates a store has before the tour; none where there is no store yet.
+/// How many context updates a store has before the tour.
+///
+/// Creates the store where there is none, so that a directory that cannot be one is told before any process starts.
 fn counted(directory: &Path) -> Result<u64, Failure> {
-    let Some(store) = store::existing(directory)? else { return Ok(0) };
+    let store = store::open(Some(directory), Create::Always)?;
     let context = store.contexts().get(CONTEXT).map_err(unforget::Error::from)?;
     Ok(context.map_or(0, |context| context.conversations_count()))
 }
