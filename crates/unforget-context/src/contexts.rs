@@ -235,8 +235,12 @@ fn existing<C: DeserializeOwned>(key: &str, stored: Option<&Stored>) -> Result<C
     }
 }
 
-fn encode<C: Serialize>(key: &str, value: &C) -> Result<Next> {
-    serde_json::to_string(value)
+/// Encodes a value and reads it back: what can be written is not always what can be read (a `NaN` becomes `null`), and
+/// once it is stored, nothing else could be.
+fn encode<C: Serialize + DeserializeOwned>(key: &str, value: &C) -> Result<Next> {
+    let encoded =
+        serde_json::to_string(value).and_then(|json| serde_json::from_str::<C>(&json).map(|_| json));
+    encoded
         .map(Next::Put)
         .map_err(|error| Error::Unencodable { key: key.to_owned(), reason: error.to_string() })
 }

@@ -25,14 +25,10 @@ const STOP_WORDS: [&str; 124] = [
 /// words alone is looked for as it is.
 pub(crate) fn any_of(text: &str) -> Result<String> {
     let lowered = text.to_lowercase();
-    let mut words: Vec<&str> = Vec::new();
-    for word in lowered.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
-        if !words.contains(&word) && words.len() < WORD_LIMIT {
-            words.push(word);
-        }
-    }
-    if words.iter().any(|word| !STOP_WORDS.contains(word)) {
-        words.retain(|word| !STOP_WORDS.contains(word));
+    let all = || lowered.split(|c: char| !c.is_alphanumeric() && !is_mark(c)).filter(|word| has_letter(word));
+    let mut words = distinct(all().filter(|word| !STOP_WORDS.contains(word)));
+    if words.is_empty() {
+        words = distinct(all());
     }
     if words.is_empty() {
         return Err(Error::EmptyQuery);
@@ -41,9 +37,34 @@ pub(crate) fn any_of(text: &str) -> Result<String> {
     Ok(quoted.join(" OR "))
 }
 
+fn distinct<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut words = Vec::new();
+    for word in all {
+        if words.len() < WORD_LIMIT && !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words
+}
+
+fn has_letter(word: &str) -> bool {
+    word.chars().any(char::is_alphanumeric)
+}
+
+/// Marks that combine with the letter before them, as FTS5 sees it: they are part of a word.
+fn is_mark(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_is_looked_for_behind_any_number_of_stop_words() {
+        let text = format!("{} glider", STOP_WORDS.join(" "));
+        assert_eq!(any_of(&text).unwrap(), r#""glider""#);
+    }
 
     #[test]
     fn operators_and_quotes_are_words_or_nothing() {

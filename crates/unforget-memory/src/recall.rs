@@ -55,6 +55,7 @@ impl Query {
 
 /// A turn that was found.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Hit {
     /// Its id.
     pub turn_id: String,

@@ -12,7 +12,7 @@ use crate::{Error, Result, index, turn_id};
 const ID_ATTEMPTS: usize = 8;
 
 /// What became of one of several turns.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
     /// It is new in the store.
     New,
@@ -114,7 +114,8 @@ impl Memories {
     ///
     /// # Errors
     ///
-    /// If any turn is invalid, nothing is stored.
+    /// If any turn is invalid, nothing is stored. [`Error::TooLarge`] for the field `turns` if together they are more
+    /// than the database takes in one transaction, 64 MiB unless set; give fewer at a time.
     pub fn remember_all(&self, turns: Vec<NewTurn>) -> Result<Vec<Stored>> {
         let mut bytes = 0;
         let mut prepared = Vec::with_capacity(turns.len());
@@ -124,7 +125,7 @@ impl Memories {
             let turn_id = turn.turn_id.clone().unwrap_or_else(|| turn_id::derive(&turn));
             prepared.push(Prepared::new(turn, turn_id));
         }
-        self.db().write_sized(bytes, move |tx| -> Result<Vec<Stored>> {
+        let stored = self.db().write_sized(bytes, move |tx| -> Result<Vec<Stored>> {
             let mut new = Vec::new();
             let mut all = Vec::with_capacity(prepared.len());
             for turn in &prepared {
@@ -134,6 +135,12 @@ impl Memories {
             }
             index::add(tx, &new)?;
             Ok(all)
+        });
+        stored.map_err(|error| match error {
+            Error::Database(unforget_sqlite::Error::TooLarge { bytes, limit }) => {
+                Error::TooLarge { field: "turns", bytes, limit }
+            }
+            other => other,
         })
     }
 }

@@ -2,6 +2,9 @@
 
 use unforget_sqlite::Schema;
 
+/// "unfg": marks the files of this crate.
+const APPLICATION_ID: i32 = 0x756e_6667;
+
 /// Every step that builds the schema, oldest first; a released step never changes.
 ///
 /// `memory_nodes.id` is an explicit, never reused INTEGER PRIMARY KEY: implicit row ids move when the file is
@@ -42,4 +45,5 @@ CREATE TABLE meta(
     value INTEGER NOT NULL
 ) STRICT;
 INSERT INTO meta(key, value) VALUES ('context_seq', 0);
-"]);
+"])
+.application_id(APPLICATION_ID);

@@ -107,7 +107,8 @@ impl NewTurn {
 
     /// The memory it takes in a queue, about, in bytes.
     pub fn weight(&self) -> usize {
-        self.content.len() + self.user_id.len() + self.session_id.len() + 512
+        let metadata = self.metadata_json().map_or(0, |json| json.len());
+        self.content.len() + metadata + self.user_id.len() + self.session_id.len() + 512
     }
 
     /// The id it was given.

@@ -1,9 +1,11 @@
 //! Ids for turns.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::turn::NewTurn;
@@ -34,7 +36,7 @@ pub(crate) fn generate() -> Result<String> {
 /// once. Two turns that agree in every field are one turn.
 pub(crate) fn derive(turn: &NewTurn) -> String {
     let mut hash = Sha256::new();
-    let metadata = turn.metadata_json();
+    let metadata = (!turn.metadata.is_empty()).then(|| canonical(&turn.metadata));
     let created = turn.created_ms.map(|ms| ms.to_string());
     let fields = [
         Some(turn.user_id.as_str()),
@@ -56,6 +58,23 @@ pub(crate) fn derive(turn: &NewTurn) -> String {
         let _writing_to_a_string_succeeds = write!(id, "{byte:02x}");
     }
     id
+}
+
+/// JSON with the keys of every object sorted: the order they came in, which some builds of `serde_json` keep, is not
+/// part of what a turn says.
+fn canonical(object: &Map<String, Value>) -> String {
+    let sorted: BTreeMap<&String, Value> = object.iter().map(|(key, value)| (key, sorted(value))).collect();
+    let fields: Vec<String> =
+        sorted.iter().map(|(key, value)| format!("{}:{value}", Value::String((*key).clone()))).collect();
+    format!("{{{}}}", fields.join(","))
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => Value::String(canonical(object)),
+        Value::Array(values) => Value::Array(values.iter().map(sorted).collect()),
+        other => other.clone(),
+    }
 }
 
 /// Milliseconds since the Unix epoch by the system's clock; 0 before it.

@@ -18,13 +18,14 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
-use unforget_sync::Completer;
+use unforget_sync::{Backoff, Completer, SystemClock, retry};
 
 use crate::guard::Guard;
 use crate::op::{Reply, WriteOp};
-use crate::{Error, Result, WriteTx};
+use crate::{Blocker, Error, Result, WriteTx};
 
 /// One operation of a batch and whom to tell.
 pub(crate) struct Member {
@@ -48,8 +49,8 @@ impl Told {
     pub(crate) fn tell(self, path: &Path) {
         let Self { completer, reply, spent } = self;
         let reply = reply.map_err(|error| error.at(path));
-        let _panic_of_a_destructor = catch_unwind(AssertUnwindSafe(|| completer.complete(reply)));
-        let _panic_of_a_destructor = catch_unwind(AssertUnwindSafe(|| drop(spent)));
+        contain(|| completer.complete(reply));
+        discard(spent);
     }
 }
 
@@ -78,13 +79,21 @@ impl Outcome {
 pub(crate) struct Batch<'a> {
     conn: &'a Connection,
     guard: &'a Guard,
+    patience: Duration,
     outcome: Outcome,
 }
 
 impl<'a> Batch<'a> {
     /// Runs `members` in the transaction that is open on `conn`, and ends it.
-    pub(crate) fn run(conn: &'a Connection, guard: &'a Guard, members: Vec<Member>) -> Outcome {
-        let mut batch = Self { conn, guard, outcome: Outcome::default() };
+    ///
+    /// A transaction that has to be begun again waits for foreign programs for as long as `patience`.
+    pub(crate) fn run(
+        conn: &'a Connection,
+        guard: &'a Guard,
+        patience: Duration,
+        members: Vec<Member>,
+    ) -> Outcome {
+        let mut batch = Self { conn, guard, patience, outcome: Outcome::default() };
         batch.drive(members);
         if !conn.is_autocommit() {
             batch.rollback();
@@ -104,10 +113,13 @@ impl<'a> Batch<'a> {
         self.outcome.restarts += 1;
         let culprit = members.remove(at);
         self.outcome.tell(culprit, reply);
+        if self.outcome.poisoned {
+            return self.outcome.fail_all(members, &Error::Poisoned);
+        }
         if self.outcome.restarts > 1 {
             return self.run_each_alone(members);
         }
-        match begin(self.conn) {
+        match self.begin_again() {
             Ok(()) => self.drive(members),
             Err(error) => self.outcome.fail_all(members, &error),
         }
@@ -118,7 +130,11 @@ impl<'a> Batch<'a> {
         for (at, member) in members.iter_mut().enumerate() {
             match self.run_one(&mut member.run) {
                 Isolated::Undisturbed(reply) => answers.push(reply),
-                Isolated::Ended(reply) => return Step::Ended { at, reply },
+                Isolated::Ended(reply) => {
+                    // These answers belong to a transaction that is gone; their operations run again.
+                    answers.into_iter().for_each(discard);
+                    return Step::Ended { at, reply };
+                }
             }
         }
         Step::Ran(answers)
@@ -132,16 +148,27 @@ impl<'a> Batch<'a> {
         let ran = self.guard.watch(|| catch_unwind(AssertUnwindSafe(|| run(&WriteTx::new(conn)))));
         let (keep, reply) = match ran {
             Ok(ran) => (ran.keep, Ok(ran.answer)),
-            Err(panic) => (false, Err(panicked(panic.as_ref()))),
+            Err(panic) => (false, Err(panicked(panic))),
         };
-        if conn.is_autocommit() {
+        if conn.is_busy() {
+            // A statement that was forgotten while it ran pins what this connection sees, for good.
+            self.outcome.poisoned = true;
+        }
+        if self.outcome.poisoned || conn.is_autocommit() {
+            if !keep {
+                return Isolated::Ended(reply);
+            }
             // An operation that answers success though its transaction is gone has swallowed the failure.
-            return Isolated::Ended(if keep { Err(Error::Forbidden) } else { reply });
+            discard(reply);
+            return Isolated::Ended(Err(Error::Forbidden));
         }
         let undone = if keep { Ok(()) } else { savepoint(conn, ROLLBACK_TO) };
         match undone.and_then(|()| savepoint(conn, RELEASE)) {
             Ok(()) => Isolated::Undisturbed(reply),
-            Err(error) => Isolated::Ended(Err(error)),
+            Err(error) => {
+                discard(reply);
+                Isolated::Ended(Err(error))
+            }
         }
     }
 
@@ -153,7 +180,10 @@ impl<'a> Batch<'a> {
                     self.outcome.tell(member, reply);
                 }
             }
-            Err(source) => self.commit_failed(members, source),
+            Err(source) => {
+                answers.into_iter().for_each(discard);
+                self.commit_failed(members, source);
+            }
         }
     }
 
@@ -162,6 +192,10 @@ impl<'a> Batch<'a> {
         match source.sqlite_error_code() {
             Some(ErrorCode::ConstraintViolation) if members.len() > 1 => self.run_each_alone(members),
             Some(ErrorCode::ConstraintViolation | ErrorCode::DiskFull | ErrorCode::DatabaseBusy) => {
+                self.outcome.fail_all(members, &Error::classify(source));
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                self.outcome.poisoned = true;
                 self.outcome.fail_all(members, &Error::classify(source));
             }
             _ => {
@@ -178,7 +212,7 @@ impl<'a> Batch<'a> {
                 self.outcome.tell(member, Err(Error::Poisoned));
                 continue;
             }
-            match begin(self.conn) {
+            match self.begin_again() {
                 Ok(()) => self.run_alone(member),
                 Err(error) => self.outcome.tell(member, Err(error)),
             }
@@ -193,6 +227,18 @@ impl<'a> Batch<'a> {
                 self.outcome.tell(member, reply);
             }
         }
+    }
+
+    fn begin_again(&self) -> Result<()> {
+        let since = Instant::now();
+        let backoff = Backoff::default().base(Duration::from_millis(5)).cap(Duration::from_millis(100));
+        let backoff = backoff.attempts(u32::MAX).deadline(self.patience);
+        retry(&SystemClock, &backoff, Error::is_retryable, || begin(self.conn)).map_err(|error| match error {
+            Error::Busy { path, .. } => {
+                Error::Busy { path, waited: since.elapsed(), blocker: Some(Blocker::Foreign) }
+            }
+            other => other,
+        })
     }
 
     /// Ends the transaction if SQLite did not. A failing ROLLBACK leaves nothing to do: the transaction is
@@ -232,11 +278,25 @@ pub(crate) fn begin(conn: &Connection) -> Result<()> {
     conn.execute_batch("BEGIN IMMEDIATE").map_err(Error::classify)
 }
 
-pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Error {
+/// Drops what a caller made, such as an answer or the payload of a panic. Its destructor is the caller's code: one
+/// that panics must not take the writer with it.
+fn discard<T>(made_by_a_caller: T) {
+    contain(|| drop(made_by_a_caller));
+}
+
+#[expect(clippy::mem_forget, reason = "a panic whose payload may panic when dropped is not dropped")]
+fn contain(runs_a_destructor: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(runs_a_destructor)) {
+        std::mem::forget(panic);
+    }
+}
+
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Error {
     let message = panic
         .downcast_ref::<&str>()
         .map(ToString::to_string)
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned());
+    discard(panic);
     Error::Panicked { message }
 }

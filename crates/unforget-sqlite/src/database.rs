@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use unforget_sync::{InitError, Registry, Shared as Entry, SubmitError, SystemClock, TicketError, WaitError};
 
@@ -52,19 +52,29 @@ impl Database {
     ///
     /// # Blocking
     ///
-    /// Waits for its turn with other processes, at most for the deadline of `options`.
+    /// Waits for its turn with other processes, at most for the deadline of `options`. A caller that joins an
+    /// attempt of another thread of this process waits for that attempt, by whose deadline it ends.
     ///
     /// # Errors
     ///
     /// [`Error::NotADatabase`] and [`Error::Corrupt`] leave the file as it is; nothing is ever created over an
     /// existing file. [`Error::DurabilityDiffers`] if this process has it open with another durability.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let since = Instant::now();
         let path = file::resolve(path.as_ref())?;
         loop {
-            let opened = ENGINES.open(path.clone(), || Engine::start(&path, &options));
-            let engine = opened.map_err(|error| opening(error, &path))?;
+            let engine = match ENGINES.open(path.clone(), || Engine::start(&path, &options)) {
+                Ok(engine) => engine,
+                // Another caller's attempt may have had a shorter deadline than this one's.
+                Err(InitError::Failed(error))
+                    if error.is_retryable() && since.elapsed() < options.deadline =>
+                {
+                    continue;
+                }
+                Err(error) => return Err(opening(error, &path)),
+            };
             let db = Self { engine, key: Arc::from(path.as_path()) };
-            if db.engine.is_fit(&path) {
+            if db.engine.is_fit() {
                 return db.with_durability_of(&options);
             }
             // Closed, poisoned, or on a file that was replaced: the next engine is a new one.
@@ -87,6 +97,9 @@ impl Database {
     /// inside a read can wait for itself; it then fails with [`Error::Busy`] at the deadline.
     pub fn read<T, E: From<Error>>(&self, f: impl FnOnce(&ReadTx<'_>) -> Result<T, E>) -> Result<T, E> {
         self.engine.check_process()?;
+        if self.engine.queue.is_closed() {
+            return Err(Error::Closed.into());
+        }
         self.engine.readers.read(f)
     }
 
@@ -99,7 +112,7 @@ impl Database {
     /// # Blocking
     ///
     /// Waits for the turn, at most for the deadline of the options; then the operation is withdrawn and
-    /// [`Error::Busy`] says who has the turn. Once started, waits for the outcome.
+    /// [`Error::Busy`] says who has the turn. Once the writer has taken it, waits for the outcome, without a deadline.
     ///
     /// # Errors
     ///
@@ -143,7 +156,8 @@ impl Database {
         Ok(Ticket { pending, since, db: self.clone(), answer: PhantomData })
     }
 
-    /// Brings the schema up to date, once however many threads and processes ask for it.
+    /// Brings the schema up to date, once however many threads and processes ask for it. Waits for nobody where it is
+    /// up to date already.
     ///
     /// Every later write in this process first looks whether another process has brought the schema further, and
     /// fails with [`Error::NewerSchema`] if so.
@@ -153,14 +167,21 @@ impl Database {
     /// [`Error::NewerSchema`] if the file is ahead of `schema`; nothing is changed then.
     pub fn migrate(&self, schema: &Schema) -> Result<()> {
         let (schema, path) = (*schema, Arc::clone(&self.key));
-        self.exclusive(move |conn| schema.apply(conn, &path))?;
+        self.engine.check_process()?;
+        let complete = self.engine.readers.run(|conn| schema.is_complete(conn, &path));
+        if !complete.map_err(|error| error.at(&self.key))? {
+            self.exclusive(move |conn| schema.apply(conn, &path))?;
+        }
         self.engine.shared.know(schema);
         Ok(())
     }
 
     /// Reads the whole file and reports what is not sound. Takes time in proportion to its size.
+    ///
+    /// Runs on a connection for reading: nobody waits for it, and it sees one snapshot.
     pub fn check(&self) -> Result<Check> {
-        self.exclusive(|conn| check::run(conn))
+        self.engine.check_process()?;
+        self.engine.readers.run(check::run).map_err(|error| error.at(&self.key))
     }
 
     /// Answers figures about this process's engine.
@@ -171,7 +192,7 @@ impl Database {
     /// Tells whether this handle can still write: false once the database was closed, or a commit failed in a way that
     /// leaves its outcome open.
     pub fn is_open(&self) -> bool {
-        self.engine.is_fit(&self.key)
+        self.engine.is_fit()
     }
 
     /// The file.
@@ -210,19 +231,22 @@ impl Database {
         match self.engine.queue.submit_until(op, &SystemClock, deadline) {
             Ok(ticket) => Ok((ticket, since)),
             Err(SubmitError::TooLarge { weight, limit, .. }) => Err(Error::TooLarge { bytes: weight, limit }),
-            Err(SubmitError::Full(_)) => Err(self.busy(since.elapsed())),
+            Err(SubmitError::Full(_)) => Err(self.engine.busy(since)),
             Err(_) => Err(Error::Closed),
         }
     }
 
     /// Waits until the operation was refused or has run; withdraws it if it has not started by the deadline.
     fn outcome(&self, ticket: Pending, since: Instant) -> Reply {
+        if crate::writer::runs_here() && !ticket.is_resolved() {
+            return Err(Error::Reentrant);
+        }
         let deadline = since + self.engine.options.deadline;
         let resolved = match ticket.wait_until(&SystemClock, deadline) {
             Ok(reply) => return reply,
             Err(WaitError::TimedOut(ticket)) => {
                 // Asked first: once nobody waits, nothing is in the way.
-                let busy = self.busy(since.elapsed());
+                let busy = self.engine.busy(since);
                 if self.engine.queue.withdraw(&ticket).is_some() {
                     return Err(busy);
                 }
@@ -231,10 +255,6 @@ impl Database {
             Err(WaitError::Failed(error)) => Err(error),
         };
         resolved.unwrap_or_else(|error| Err(unresolved(error)))
-    }
-
-    fn busy(&self, waited: Duration) -> Error {
-        Error::Busy { path: Some(self.key.to_path_buf()), waited, blocker: self.engine.blocker() }
     }
 }
 

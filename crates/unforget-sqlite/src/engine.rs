@@ -16,7 +16,7 @@ use crate::file::{self, FileId};
 use crate::op::{Op, Reply};
 use crate::readers::Readers;
 use crate::writer::{self, Writer};
-use crate::{Blocker, Error, Holder, Options, Result, Schema, settings};
+use crate::{Blocker, Error, Options, Result, Schema, settings};
 
 /// What the writer's thread and the handles both see.
 #[derive(Debug)]
@@ -28,7 +28,8 @@ pub(crate) struct Shared {
     restarts: AtomicU64,
     busy: AtomicU64,
     foreign: AtomicBool,
-    schema: OnceLock<Schema>,
+    schema: Mutex<Option<Schema>>,
+    file: OnceLock<Option<FileId>>,
     stopped: Mutex<bool>,
     stop: Condvar,
 }
@@ -43,7 +44,8 @@ impl Shared {
             restarts: AtomicU64::new(0),
             busy: AtomicU64::new(0),
             foreign: AtomicBool::new(false),
-            schema: OnceLock::new(),
+            schema: Mutex::new(None),
+            file: OnceLock::new(),
             stopped: Mutex::new(false),
             stop: Condvar::new(),
         }
@@ -62,7 +64,7 @@ impl Shared {
         self.commits.fetch_add(outcome.commits, Ordering::Relaxed);
         self.restarts.fetch_add(outcome.restarts, Ordering::Relaxed);
         if outcome.poisoned {
-            self.poisoned.store(true, Ordering::Relaxed);
+            self.poison();
         }
     }
 
@@ -76,17 +78,36 @@ impl Shared {
         self.foreign.store(false, Ordering::Relaxed);
     }
 
-    fn waits_for_foreign(&self) -> bool {
-        self.foreign.load(Ordering::Relaxed)
+    fn busy(&self, since: Instant) -> Error {
+        let foreign = self.foreign.load(Ordering::Relaxed);
+        let blocker = if foreign { Some(Blocker::Foreign) } else { holder(&self.path) };
+        Error::Busy { path: Some(self.path.clone()), waited: since.elapsed(), blocker }
     }
 
-    /// Remembers the schema this process works with; a second migration in one process has the same one.
+    pub(crate) fn poison(&self) {
+        self.poisoned.store(true, Ordering::Relaxed);
+    }
+
+    /// Remembers the newest schema this process works with.
     pub(crate) fn know(&self, schema: Schema) {
-        self.schema.get_or_init(|| schema);
+        let mut known = self.schema.lock();
+        if known.is_none_or(|known| known.version() < schema.version()) {
+            *known = Some(schema);
+        }
     }
 
-    pub(crate) fn schema(&self) -> Option<&Schema> {
-        self.schema.get()
+    pub(crate) fn schema(&self) -> Option<Schema> {
+        *self.schema.lock()
+    }
+
+    /// Remembers which file was opened.
+    pub(crate) fn opened(&self) {
+        self.file.get_or_init(|| file::id(&self.path));
+    }
+
+    /// Tells whether the path still names the file that was opened.
+    pub(crate) fn has_its_name(&self) -> bool {
+        self.file.get().is_some_and(|opened| opened.is_some() && file::id(&self.path) == *opened)
     }
 
     pub(crate) fn stopped(&self) {
@@ -133,7 +154,6 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     pub(crate) queue: WriteQueue<Op, Reply>,
     pub(crate) readers: Readers,
-    file: Option<FileId>,
     pid: u32,
 }
 
@@ -144,6 +164,9 @@ impl Engine {
     /// where no deadline reaches: a caller that gives up leaves the thread behind, which ends once it is let in.
     pub(crate) fn start(path: &Path, options: &Options) -> Result<Self> {
         settings::assert_library()?;
+        if writer::runs_here() {
+            return Err(Error::Reentrant);
+        }
         let (queue, consumer) = WriteQueue::new(limits(options), Op::weigh);
         let shared = Arc::new(Shared::new(path.to_path_buf()));
         let (opened, tell) = Ticket::pair();
@@ -162,20 +185,19 @@ impl Engine {
             .name("unforget-writer".to_owned())
             .spawn(thread)
             .map_err(|source| file::io("start the writer of", path, source))?;
-        wait_opened(opened, path, options).inspect_err(|_| queue.close(Close::Abort))?;
+        wait_opened(opened, &shared, options).inspect_err(|_| queue.close(Close::Abort))?;
         Ok(Self {
             shared,
             options: *options,
             queue,
             readers: Readers::new(path, options),
-            file: file::id(path),
             pid: std::process::id(),
         })
     }
 
     /// Tells whether a new handle may use this engine: it writes, and the path still names its file.
-    pub(crate) fn is_fit(&self, path: &Path) -> bool {
-        !self.shared.is_poisoned() && !self.queue.is_closed() && file::id(path) == self.file
+    pub(crate) fn is_fit(&self) -> bool {
+        !self.shared.is_poisoned() && !self.queue.is_closed() && self.shared.has_its_name()
     }
 
     /// SQLite's locks belong to a process: a child of `fork` would believe to hold what its parent holds.
@@ -195,16 +217,16 @@ impl Engine {
         }
     }
 
-    /// What keeps operations from being started now.
-    pub(crate) fn blocker(&self) -> Option<Blocker> {
-        if self.shared.waits_for_foreign() { Some(Blocker::Foreign) } else { holder(&self.shared.path) }
+    /// What a caller is told that waited in vain.
+    pub(crate) fn busy(&self, since: Instant) -> Error {
+        self.shared.busy(since)
     }
 
     /// Commits what was accepted, for as long as the deadline allows, and returns the rest to its callers.
     pub(crate) fn close(&self) -> Result<()> {
         self.queue.close(Close::Drain);
-        if writer::runs_here() {
-            // An operation that drops the last handle runs on the thread it would wait for.
+        if writer::runs_in(directory(&self.shared.path)) {
+            // An operation that drops the last handle runs on the thread, or has the turn, it would wait for.
             return Ok(());
         }
         let since = Instant::now();
@@ -212,11 +234,7 @@ impl Engine {
             return Ok(());
         }
         self.queue.close(Close::Abort);
-        Err(Error::Busy {
-            path: Some(self.shared.path.clone()),
-            waited: since.elapsed(),
-            blocker: self.blocker(),
-        })
+        Err(self.busy(since))
     }
 }
 
@@ -234,23 +252,18 @@ fn limits(options: &Options) -> Limits {
     Limits { ops: bound(options.queued_ops), bytes: bound(options.queued_bytes) }
 }
 
-fn wait_opened(opened: Ticket<Result<()>>, path: &Path, options: &Options) -> Result<()> {
+fn wait_opened(opened: Ticket<Result<()>>, shared: &Shared, options: &Options) -> Result<()> {
     let since = Instant::now();
     match opened.wait_until(&SystemClock, since + options.deadline) {
         Ok(outcome) => outcome,
-        Err(WaitError::TimedOut(_)) => Err(busy(path, since)),
+        Err(WaitError::TimedOut(_)) => Err(shared.busy(since)),
         Err(_) => Err(Error::Panicked { message: "while the database was opened".to_owned() }),
     }
 }
 
 /// Who has the turn, if the holder left a record that can be read.
 fn holder(path: &Path) -> Option<Blocker> {
-    let holder = Turnstile::holder_of(directory(path)).ok().flatten()?;
-    Some(Blocker::Process(Holder { pid: holder.pid, since_ms: holder.since_ms, waits: holder.waits }))
-}
-
-fn busy(path: &Path, since: Instant) -> Error {
-    Error::Busy { path: Some(path.to_path_buf()), waited: since.elapsed(), blocker: holder(path) }
+    Turnstile::holder_of(directory(path)).ok().flatten().map(Blocker::Process)
 }
 
 /// The directory whose turn a database takes.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::ErrorCode;
+use unforget_fs::TurnHolder;
 
 /// A specialised result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -50,8 +51,8 @@ pub enum Error {
         /// What SQLite said.
         source: Arc<rusqlite::Error>,
     },
-    /// The file or its directory cannot be opened or written by this user.
-    #[error("{} cannot be opened for writing; check that it exists and who owns it", at(path.as_ref()))]
+    /// The file cannot be opened or written by this user, or a read tried to write.
+    #[error("{} cannot be written here: it belongs to somebody else, is gone, or a read tried to", at(path.as_ref()))]
     NotAccessible {
         /// The database file, where known.
         path: Option<PathBuf>,
@@ -67,6 +68,12 @@ pub enum Error {
         found: usize,
         /// The newest schema version this program knows.
         supported: usize,
+    },
+    /// The file is a database of another program. It was left as it is.
+    #[error("{} is a database of another program; name another file", path.display())]
+    ForeignDatabase {
+        /// The database file.
+        path: PathBuf,
     },
     /// Bringing the schema up to date failed. The file still has the schema it had.
     #[error("the schema of {} could not be brought up to date: {reason}; it was left as it is", path.display())]
@@ -105,8 +112,9 @@ pub enum Error {
     /// The operation did what only the engine may do, or ended the engine's transaction.
     #[error("an operation may not control transactions, attach databases or change settings")]
     Forbidden,
-    /// `write` was called from inside a write of the same database.
-    #[error("a write was started inside a write; use the transaction that is already open")]
+    /// A database was written, opened or waited for from inside a write. It would wait for itself: the writer of
+    /// one database, or the turn of its directory, is what runs the write.
+    #[error("a database was written, opened or waited for inside a write; do that before or after it")]
     Reentrant,
     /// The operation panicked. It was rolled back; the engine goes on.
     #[error("the operation panicked: {message}; it was rolled back")]
@@ -135,10 +143,16 @@ pub enum Error {
         source: Option<Arc<rusqlite::Error>>,
     },
     /// An earlier failure left the engine unfit to write. Nothing was tried.
-    #[error("the database stopped writing after a failed commit; close and open it again")]
+    #[error("the database stopped writing after a failure; open it again")]
     Poisoned,
+    /// The file was removed, or another took its name, while it was open. Nothing was written.
+    #[error("{} was removed or replaced while it was open; open it again", path.display())]
+    Replaced {
+        /// The name the file had.
+        path: PathBuf,
+    },
     /// A statement failed.
-    #[error("a statement failed: {source}")]
+    #[error("a statement failed and was undone")]
     Sql {
         /// What SQLite said.
         #[source]
@@ -163,24 +177,12 @@ pub enum Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Blocker {
-    /// A process has the turn to write, or is next in line for it and does not take it.
-    Process(Holder),
+    /// A process has the turn to write, or is next in line for it and does not take it, such as one that was stopped.
+    Process(TurnHolder),
     /// A program that does not take turns has the file locked. SQLite does not tell which.
     Foreign,
     /// All connections for reading are in use in this process.
     Readers,
-}
-
-/// The process that keeps others from the turn to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Holder {
-    /// Its process id.
-    pub pid: u32,
-    /// Since when, in milliseconds since the Unix epoch.
-    pub since_ms: u64,
-    /// Whether it is next in line and does not take its turn, as a process that was stopped.
-    pub waits: bool,
 }
 
 impl Error {
@@ -196,7 +198,7 @@ impl Error {
             return Self::Sql { source: Arc::new(source) };
         };
         match code {
-            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => {
+            ErrorCode::DatabaseBusy | ErrorCode::FileLockingProtocolFailed => {
                 Self::Busy { path, waited: Duration::ZERO, blocker: None }
             }
             ErrorCode::DiskFull => Self::Full { path, source: Arc::new(source) },
@@ -245,10 +247,7 @@ fn at(path: Option<&PathBuf>) -> String {
 
 fn by(blocker: Option<&Blocker>) -> String {
     match blocker {
-        Some(Blocker::Process(Holder { pid, since_ms, waits })) => {
-            let does = if *waits { "is next in line for" } else { "has" };
-            format!("process {pid} {does} the turn since {since_ms} ms after 1970")
-        }
+        Some(Blocker::Process(holder)) => format!("the turn to write is with {holder}"),
         Some(Blocker::Foreign) => "a program that takes no turns has it locked".to_owned(),
         Some(Blocker::Readers) => "all connections for reading are in use".to_owned(),
         None => "others use it".to_owned(),
@@ -267,9 +266,7 @@ mod tests {
     #[test]
     fn what_sqlite_reports_is_told_apart() {
         let is_busy = |error: &Error| matches!(error, Error::Busy { .. });
-        for code in
-            [ffi::SQLITE_BUSY, ffi::SQLITE_BUSY_SNAPSHOT, ffi::SQLITE_BUSY_RECOVERY, ffi::SQLITE_LOCKED]
-        {
+        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_BUSY_SNAPSHOT, ffi::SQLITE_BUSY_RECOVERY] {
             assert!(is_busy(&failure(code)) && failure(code).is_retryable(), "{code}");
         }
         assert!(matches!(failure(ffi::SQLITE_FULL), Error::Full { .. }));
@@ -279,6 +276,10 @@ mod tests {
         assert!(matches!(failure(ffi::SQLITE_READONLY), Error::NotAccessible { .. }));
         assert!(matches!(failure(ffi::SQLITE_CANTOPEN), Error::NotAccessible { .. }));
         assert!(matches!(failure(ffi::SQLITE_AUTH), Error::Forbidden));
+        assert!(
+            matches!(failure(ffi::SQLITE_LOCKED), Error::Sql { .. }),
+            "a conflict of a caller with itself"
+        );
         assert!(matches!(failure(ffi::SQLITE_IOERR_FSYNC), Error::Sql { .. }));
         assert!(matches!(failure(ffi::SQLITE_CONSTRAINT_UNIQUE), Error::Sql { .. }));
     }
@@ -303,8 +304,11 @@ mod tests {
         assert!(failure(ffi::SQLITE_CORRUPT).to_string().starts_with("the database is damaged"));
         let error = failure(ffi::SQLITE_CORRUPT).at(Path::new("a.db"));
         assert!(error.to_string().starts_with("a.db is damaged"));
-        let blocker = Some(Blocker::Process(Holder { pid: 12, since_ms: 34, waits: false }));
+        let blocker = Some(Blocker::Foreign);
         let busy = Error::Busy { path: None, waited: Duration::from_secs(10), blocker }.at(Path::new("a.db"));
-        assert!(busy.to_string().contains("process 12 has the turn"), "{busy}");
+        assert!(
+            busy.to_string().starts_with("a.db was busy for 10.0s: a program that takes no turns"),
+            "{busy}"
+        );
     }
 }

@@ -64,7 +64,12 @@ fn decide(closure_runs: bool, context: &AuthContext<'_>) -> Authorization {
         AuthAction::Transaction { .. }
         | AuthAction::Savepoint { .. }
         | AuthAction::Attach { .. }
-        | AuthAction::Detach { .. } => true,
+        | AuthAction::Detach { .. }
+        // A temporary table would hide the real one from whoever uses the connection next.
+        | AuthAction::CreateTempTable { .. }
+        | AuthAction::CreateTempView { .. }
+        | AuthAction::CreateTempTrigger { .. }
+        | AuthAction::CreateTempIndex { .. } => true,
         AuthAction::Pragma { pragma_name, pragma_value } => !only_looks(pragma_name, pragma_value),
         _ => false,
     };
@@ -72,5 +77,6 @@ fn decide(closure_runs: bool, context: &AuthContext<'_>) -> Authorization {
 }
 
 fn only_looks(name: &str, value: Option<&str>) -> bool {
-    LOOKING_AT.contains(&name) || value.is_none() && LOOKING.contains(&name)
+    let is_one_of = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    is_one_of(&LOOKING_AT) || value.is_none() && is_one_of(&LOOKING)
 }

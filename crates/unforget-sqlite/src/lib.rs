@@ -49,7 +49,11 @@
 //!
 //! - Network file systems are not supported: neither SQLite's log nor kernel locks work there.
 //! - Databases in one directory share one turn; give each its own directory if they are busy at the same time.
-//! - An operation that never returns holds the turn for as long; callers behind it get [`Error::Busy`].
+//! - An operation that never returns holds the turn for as long. Callers of later batches get [`Error::Busy`] at
+//!   their deadline; those that share its batch wait with it.
+//! - A closure that forgets a running statement (`mem::forget`) makes the engine unfit to write; from a read it
+//!   leaks a connection with its snapshot.
+//! - Each open that gives up at its deadline leaves a thread behind until the turn is free.
 //! - Checkpoints run inside commits (SQLite's `wal_autocheckpoint`), so now and then a commit is slow.
 //! - A process that is forked after opening a database gets [`Error::Forked`] in the child.
 //! - Runs on Linux; the code for macOS and Windows is written but has not been tested there.
@@ -74,9 +78,11 @@ mod writer;
 pub use crate::check::Check;
 pub use crate::database::{Database, Ticket};
 pub use crate::engine::Stats;
-pub use crate::error::{Blocker, Error, Holder, Result};
+pub use crate::error::{Blocker, Error, Result};
 pub use crate::migrate::Schema;
 pub use crate::options::{Durability, Options};
 pub use crate::tx::{ReadTx, WriteTx};
 /// The version of rusqlite whose types appear here.
 pub use rusqlite;
+/// Who has the turn to write.
+pub use unforget_fs::TurnHolder;

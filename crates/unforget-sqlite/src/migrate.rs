@@ -22,12 +22,21 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schema {
     steps: &'static [&'static str],
+    application_id: i32,
 }
 
 impl Schema {
     /// Names the steps.
     pub const fn new(steps: &'static [&'static str]) -> Self {
-        Self { steps }
+        Self { steps, application_id: 0 }
+    }
+
+    /// Marks files with a number of the program's own (`application_id` in the header), by which a database of
+    /// another program is told from one that is new. No mark unless set.
+    #[must_use]
+    pub const fn application_id(mut self, id: i32) -> Self {
+        self.application_id = id;
+        self
     }
 
     /// The version a file has when all steps were applied to it.
@@ -39,6 +48,12 @@ impl Schema {
     /// the file's when the transaction begins.
     pub(crate) fn apply(&self, conn: &mut Connection, path: &Path) -> Result<()> {
         self.check(conn, path)?;
+        if !self.is_new_or_ours(conn)? {
+            return Err(Error::ForeignDatabase { path: path.to_path_buf() });
+        }
+        if self.application_id != 0 {
+            conn.pragma_update(None, "application_id", self.application_id)?;
+        }
         // A deferred transaction would be upgraded in the middle, which a busy timeout does not cover.
         conn.set_transaction_behavior(TransactionBehavior::Immediate);
         let migrations = Migrations::new(self.steps.iter().map(|step| M::up(step)).collect());
@@ -51,6 +66,24 @@ impl Schema {
             }
             source => Error::Migration { path: path.to_path_buf(), reason: source.to_string() },
         })
+    }
+
+    /// Tells whether a file has all steps already, or is not one to apply them to.
+    pub(crate) fn is_complete(&self, conn: &Connection, path: &Path) -> Result<bool> {
+        self.check(conn, path)?;
+        if !self.is_new_or_ours(conn)? {
+            return Err(Error::ForeignDatabase { path: path.to_path_buf() });
+        }
+        Ok(version(conn)? == self.version())
+    }
+
+    fn is_new_or_ours(&self, conn: &Connection) -> Result<bool> {
+        if self.application_id == 0 {
+            return Ok(true);
+        }
+        let id: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        Ok(id == self.application_id || id == 0 && tables == 0 && version(conn)? == 0)
     }
 
     /// Refuses a file that a newer program has brought further than this one knows.

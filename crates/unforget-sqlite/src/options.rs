@@ -13,6 +13,10 @@ pub enum Durability {
     Normal,
 }
 
+/// Longer waits are cut to these: a day of SQLite's own waiting, which counts milliseconds in 32 bits, and a year.
+const LONGEST_BUSY_TIMEOUT: Duration = Duration::from_hours(24);
+const LONGEST_DEADLINE: Duration = Duration::from_hours(365 * 24);
+
 /// Settings of a [`Database`](crate::Database), fixed when its engine starts.
 ///
 /// ```
@@ -61,17 +65,18 @@ impl Options {
     }
 
     /// Sets how long SQLite itself waits for a lock of a foreign program before the engine tries again; 5 s
-    /// unless set.
+    /// unless set, never longer than the deadline, a day at most.
     #[must_use]
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
-        self.busy_timeout = timeout;
+        self.busy_timeout = timeout.min(LONGEST_BUSY_TIMEOUT);
         self
     }
 
-    /// Sets how long a call waits for its turn to read or write before it gives up; 10 s unless set.
+    /// Sets how long a call waits for its turn to read or write before it gives up; 10 s unless set, a year at
+    /// most.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = deadline.min(LONGEST_DEADLINE);
         self
     }
 
@@ -82,5 +87,10 @@ impl Options {
         self.queued_ops = ops.max(1);
         self.queued_bytes = bytes.max(1);
         self
+    }
+
+    /// How long SQLite itself waits: no longer than anybody waits for the engine.
+    pub(crate) fn busy_wait(&self) -> Duration {
+        self.busy_timeout.min(self.deadline)
     }
 }

@@ -11,6 +11,9 @@ use unforget_sync::{Backoff, SystemClock, retry};
 use crate::guard::Guard;
 use crate::{Blocker, Error, Options, ReadTx, Result, settings};
 
+/// The pool rests at most half of this after it failed to open a connection.
+const RECONNECT: Duration = Duration::from_millis(200);
+
 /// A bounded pool of read-only connections.
 #[derive(Debug)]
 pub(crate) struct Readers {
@@ -29,9 +32,11 @@ impl Readers {
             .test_on_check_out(false)
             .idle_timeout(None)
             .max_lifetime(None)
+            // Callers wait by their own deadline; this bounds how long the pool rests after a failure to connect.
+            .connection_timeout(RECONNECT)
             .error_handler(Box::new(r2d2::NopErrorHandler))
-            .build_unchecked(Manager::new(path, options.busy_timeout));
-        let (busy_timeout, deadline) = (options.busy_timeout, options.deadline);
+            .build_unchecked(Manager::new(path, options.busy_wait()));
+        let (busy_timeout, deadline) = (options.busy_wait(), options.deadline);
         Self { pool, path: path.to_path_buf(), busy_timeout, deadline }
     }
 
@@ -45,6 +50,11 @@ impl Readers {
         let answer = reader.guard.watch(|| f(&ReadTx::new(&reader.conn)))?;
         snapshot.release()?;
         Ok(answer)
+    }
+
+    /// Runs work of the engine's own on a connection for reading.
+    pub(crate) fn run<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        work(&self.connection()?.conn)
     }
 
     /// Recovery after a crash and the last close of another process hold the file for a moment.

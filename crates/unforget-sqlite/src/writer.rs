@@ -10,9 +10,9 @@
 //! another process has the turn, or a foreign program has the file locked, withdraws its operation and knows
 //! that it was not started; and the batch grows while the writer waits.
 
-use std::cell::Cell;
+use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,10 +34,13 @@ pub(crate) struct Writer {
     /// To look whether anybody still waits.
     queue: WriteQueue<Op, Reply>,
     shared: Arc<Shared>,
+    /// How long a batch that lost its transaction waits for the next one.
+    patience: Duration,
 }
 
 thread_local! {
-    static RUNS_HERE: Cell<bool> = const { Cell::new(false) };
+    /// The directory whose turn the writer on this thread takes.
+    static RUNS_IN: OnceCell<PathBuf> = const { OnceCell::new() };
 }
 
 /// Tells whether the current thread is the writer of some database.
@@ -45,7 +48,21 @@ thread_local! {
 /// An operation that wrote to its own database would wait for itself; one that wrote to another in the same
 /// directory would wait for the turn it has.
 pub(crate) fn runs_here() -> bool {
-    RUNS_HERE.get()
+    RUNS_IN.with(|directory| directory.get().is_some())
+}
+
+/// Tells whether the current thread is the writer of a database in `directory`.
+pub(crate) fn runs_in(directory: &Path) -> bool {
+    RUNS_IN.with(|own| own.get().is_some_and(|own| own == directory))
+}
+
+/// Says that the writer has stopped, however it stopped.
+struct Farewell(Arc<Shared>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.stopped();
+    }
 }
 
 impl Writer {
@@ -55,26 +72,44 @@ impl Writer {
         options: &Options,
         (queue, consumer): (WriteQueue<Op, Reply>, Consumer<Op, Reply>),
     ) -> Result<Self> {
-        RUNS_HERE.set(true);
-        let mut turnstile = Turnstile::open(engine::directory(&shared.path))?;
+        let directory = engine::directory(&shared.path);
+        RUNS_IN.with(|own| own.get_or_init(|| directory.to_path_buf()).clone());
+        let mut turnstile = Turnstile::open(directory)?;
         let turn = turnstile.enter()?;
-        let conn = open_connection(&shared.path, options)?;
+        let conn = open_connection(&shared, options)?;
+        shared.opened();
         let guard = Guard::install(&conn)?;
         drop(turn);
-        Ok(Self { conn, guard, turnstile, consumer, queue, shared })
+        Ok(Self { conn, guard, turnstile, consumer, queue, shared, patience: options.deadline })
     }
 
     /// Serves the queue until it is closed and empty.
     pub(crate) fn run(mut self) {
+        // Dropped last: whoever waits for the end may open the file again at once.
+        let _farewell = Farewell(Arc::clone(&self.shared));
         while self.consumer.wait() {
             for told in self.serve() {
                 told.tell(&self.shared.path);
             }
         }
-        // The connection goes first: whoever waits for the end may open the file again at once.
-        let shared = Arc::clone(&self.shared);
+        self.fold_log();
         drop(self);
-        shared.stopped();
+    }
+
+    /// Moves what is only in the write-ahead log into the file, so that the file alone is complete.
+    ///
+    /// SQLite does it when the last connection closes, but the last one here may be a reader, which cannot. If
+    /// somebody else is busy with the file, it is theirs to do: the log is part of the database until then.
+    fn fold_log(&mut self) {
+        if self.shared.is_poisoned() || !self.shared.has_its_name() {
+            return;
+        }
+        if let Ok(Some(_turn)) = self.turnstile.try_enter() {
+            let _others_use_it = self
+                .conn
+                .busy_timeout(Duration::ZERO)
+                .and_then(|()| self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+        }
     }
 
     fn serve(&mut self) -> Vec<Told> {
@@ -85,6 +120,10 @@ impl Writer {
             Ok(turn) => turn,
             Err(error) => return refuse(self.consumer.take(), &error.into()),
         };
+        if !self.shared.has_its_name() {
+            self.shared.poison();
+            return refuse(self.consumer.take(), &Error::Replaced { path: self.shared.path.clone() });
+        }
         match open_transaction(&self.conn, &self.queue, &self.shared) {
             Ok(()) => {}
             Err(Error::Busy { .. }) => return Vec::new(),
@@ -93,13 +132,17 @@ impl Writer {
         if let Some(schema) = self.shared.schema()
             && let Err(error) = schema.check(&self.conn, &self.shared.path)
         {
-            Batch::run(&self.conn, &self.guard, Vec::new());
+            Batch::run(&self.conn, &self.guard, self.patience, Vec::new());
             return refuse(self.consumer.take(), &error);
         }
         let (members, alone) = sort(self.consumer.take());
-        let outcome = Batch::run(&self.conn, &self.guard, members);
+        let outcome = Batch::run(&self.conn, &self.guard, self.patience, members);
         self.shared.count(&outcome);
         let mut told = outcome.told;
+        if !alone.is_empty() {
+            // What is alone may take long; what is committed is told before it.
+            told.drain(..).for_each(|told| told.tell(&self.shared.path));
+        }
         told.extend(alone.into_iter().map(|job| job.run(&mut self.conn)));
         drop(turn);
         told
@@ -111,15 +154,25 @@ impl Writer {
 /// Of several processes that convert a fresh file to a write-ahead log at once some fail in spite of their busy
 /// timeout, hence the turn; a foreign program or the last close of another process may still be in the way, hence
 /// the retry.
-fn open_connection(path: &Path, options: &Options) -> Result<Connection> {
+fn open_connection(shared: &Shared, options: &Options) -> Result<Connection> {
+    let path = &shared.path;
     let backoff = Backoff::default().base(Duration::from_millis(5)).attempts(100).deadline(options.deadline);
-    retry(&SystemClock, &backoff, Error::is_retryable, || {
+    let met_foreign = |error: &Error| {
+        let busy = error.is_retryable();
+        if busy {
+            shared.count_busy();
+        }
+        busy
+    };
+    let conn = retry(&SystemClock, &backoff, met_foreign, || {
         unforget_fs::ensure_file(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(path, flags)?;
-        settings::apply_writer(&conn, options.durability, options.busy_timeout)?;
+        settings::apply_writer(&conn, options.durability, options.busy_wait())?;
         Ok(conn)
-    })
+    })?;
+    shared.got_in();
+    Ok(conn)
 }
 
 /// Begins a transaction, trying again for as long as somebody waits for it.
@@ -151,8 +204,7 @@ struct Alone {
 
 impl Alone {
     fn run(mut self, conn: &mut Connection) -> Told {
-        let reply = catch_unwind(AssertUnwindSafe(|| (self.run)(conn)))
-            .map_err(|panic| batch::panicked(panic.as_ref()));
+        let reply = catch_unwind(AssertUnwindSafe(|| (self.run)(conn))).map_err(batch::panicked);
         Told { completer: self.completer, reply, spent: None }
     }
 }

@@ -25,6 +25,12 @@ pub enum Error {
     /// The directory cannot be used as a store.
     #[error(transparent)]
     Directory(Arc<unforget_fs::Error>),
+    /// This process has the store open with another durability or another limit of content.
+    #[error("{} is open in this process with other options; open it with the same", path.display())]
+    OptionsDiffer {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The memories failed.
     #[error(transparent)]
     Memory(#[from] unforget_memory::Error),

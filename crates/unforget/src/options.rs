@@ -7,6 +7,10 @@ use unforget_sqlite::Durability;
 
 use crate::{Result, Unforget};
 
+/// How many writes wait for the writer at most, and how many bytes of them unless one turn may be larger.
+const QUEUED_TURNS: usize = 1024;
+const QUEUED_BYTES: usize = 64 << 20;
+
 /// Decides what happens where there is no store yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Create {
@@ -32,6 +36,7 @@ pub enum Create {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     pub(crate) create: Create,
+    pub(crate) durability: Durability,
     pub(crate) database: unforget_sqlite::Options,
     pub(crate) content_limit: usize,
 }
@@ -40,6 +45,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             create: Create::Always,
+            durability: Durability::default(),
             database: unforget_sqlite::Options::default(),
             content_limit: unforget_memory::CONTENT_LIMIT,
         }
@@ -57,6 +63,7 @@ impl Options {
     /// Sets what an acknowledged write survives; power loss unless set.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
         self.database = self.database.durability(durability);
         self
     }
@@ -72,6 +79,8 @@ impl Options {
     #[must_use]
     pub fn content_limit(mut self, bytes: usize) -> Self {
         self.content_limit = bytes;
+        // The queue holds at least one turn of that size.
+        self.database = self.database.queue(QUEUED_TURNS, QUEUED_BYTES.max(bytes.saturating_add(1 << 20)));
         self
     }
 

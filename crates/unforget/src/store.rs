@@ -24,6 +24,7 @@ static STORES: Registry<PathBuf, Store, Error> = Registry::new();
 #[derive(Debug)]
 struct Store {
     key: PathBuf,
+    options: Options,
     directory: SecureDir,
     db: Database,
     memories: Memories,
@@ -64,7 +65,11 @@ impl Unforget {
                 std::fs::canonicalize(admitted.path()).unwrap_or_else(|_| admitted.path().to_path_buf());
             let store = STORES.open(key.clone(), || Store::open(admitted, key, options)).map_err(opening)?;
             if store.db.is_open() {
-                return Ok(Self { store });
+                return if store.agrees_with(options) {
+                    Ok(Self { store })
+                } else {
+                    Err(Error::OptionsDiffer { path: store.key.clone() })
+                };
             }
             // Shut down or failed while others still hold it: the next store is a new one.
             STORES.forget(&store.key, &store);
@@ -119,11 +124,16 @@ pub struct Stats {
 }
 
 impl Store {
+    /// Tells whether a caller who asks for `options` gets what it asks for. Deadlines are the first opener's.
+    fn agrees_with(&self, options: &Options) -> bool {
+        self.options.durability == options.durability && self.options.content_limit == options.content_limit
+    }
+
     fn open(directory: SecureDir, key: PathBuf, options: &Options) -> Result<Self> {
         let db = Database::open(directory.file(DATABASE), options.database)?;
         let memories = Memories::open(db.clone())?.with_content_limit(options.content_limit);
         let contexts = Contexts::new(memories.context_store());
-        Ok(Self { key, directory, db, memories, contexts })
+        Ok(Self { key, options: *options, directory, db, memories, contexts })
     }
 }
 
@@ -140,6 +150,9 @@ fn admit(path: &Path, create: Create) -> Result<SecureDir> {
     // Any other failure to look is for the checks of `SecureDir` to name.
     let missing = std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
     if missing && create != Create::Always {
+        return Err(Error::NotFound { path: path.to_path_buf() });
+    }
+    if create == Create::Never && path.is_dir() && !path.join(DATABASE).exists() {
         return Err(Error::NotFound { path: path.to_path_buf() });
     }
     let directory = if create == Create::Never { SecureDir::open(path)? } else { SecureDir::create(path)? };

@@ -113,6 +113,15 @@ fn a_value_that_cannot_be_stored_changes_nothing() {
     assert_eq!(contexts.get("list").unwrap().unwrap().revision(), 1);
 }
 
+#[test]
+fn a_value_that_could_not_be_read_again_is_not_stored() {
+    let contexts: Contexts<Vec<f64>> = Contexts::new(Arc::new(MemoryStore::default()));
+    contexts.get_or_create("weights", || vec![1.0]).unwrap();
+    let outcome = contexts.update("weights", |_| vec![f64::NAN]);
+    assert!(matches!(outcome, Err(Error::Unencodable { .. })), "JSON has no NaN: {outcome:?}");
+    assert_eq!(**contexts.get("weights").unwrap().unwrap(), [1.0]);
+}
+
 #[derive(Debug, Clone, serde::Deserialize)]
 struct Fussy;
 

@@ -32,6 +32,17 @@ fn endings_do_not_matter() {
 }
 
 #[test]
+fn a_word_finds_itself_however_its_accents_are_written() {
+    let store = Store::new();
+    for text in ["re\u{301}sume\u{301}", "İstanbul is big", "Zürich"] {
+        store.memories.remember(NewTurn::new("ada", text, text)).unwrap();
+        assert_eq!(found(&store, &Query::new(text)), [text], "{text:?}");
+    }
+    assert_eq!(found(&store, &Query::new("zu\u{308}rich")), ["Zürich"]);
+    assert_eq!(found(&store, &Query::new("résumé")), ["re\u{301}sume\u{301}"]);
+}
+
+#[test]
 fn a_turn_is_found_by_its_neighbour_and_its_day_too() {
     let store = Store::new();
     let at = |ms| 1_683_417_600_000 + ms;

@@ -166,6 +166,33 @@ impl From<Error> for OwnError {
 }
 
 #[test]
+fn an_answer_that_is_thrown_away_takes_nobody_with_it() {
+    struct Grenade(bool);
+    impl Drop for Grenade {
+        fn drop(&mut self) {
+            assert!(!self.0, "thrown away");
+        }
+    }
+    let store = Store::new();
+    insert(&store.db, "taken").unwrap();
+    let busy = BusyWriter::hold(&store.db);
+    let innocent = submit(&store.db, "innocent");
+    let mut runs = 0;
+    let twice = store.db.submit(0, move |_| -> Result<Grenade, Error> {
+        runs += 1;
+        Ok(Grenade(runs == 1))
+    });
+    let ending = store.db.submit(0, |tx| -> Result<usize, Error> {
+        Ok(tx.execute("INSERT OR ROLLBACK INTO note(body) VALUES ('taken')", [])?)
+    });
+    let payload = store.db.submit(0, |_| -> Result<(), Error> { std::panic::panic_any(Grenade(true)) });
+    busy.release();
+    assert!(innocent.wait().is_ok() && twice.unwrap().wait().is_ok());
+    assert!(ending.unwrap().wait().is_err() && payload.unwrap().wait().is_err());
+    assert_eq!(store.bodies(), ["innocent", "taken"]);
+}
+
+#[test]
 fn a_destructor_that_panics_does_not_stop_the_writer() {
     struct Grenade;
     impl Drop for Grenade {

@@ -19,6 +19,7 @@ fn a_write_cannot_control_transactions_attach_or_change_settings() {
         "PRAGMA journal_mode = DELETE",
         "PRAGMA user_version = 99",
         "PRAGMA wal_checkpoint",
+        "CREATE TEMP TABLE note(body)",
     ] {
         let outcome = store.db.write(move |tx| -> Result<()> { Ok(tx.execute_batch(sql)?) });
         assert!(matches!(outcome, Err(Error::Forbidden)), "{sql}: {outcome:?}");
@@ -58,6 +59,7 @@ fn looking_at_the_schema_and_full_text_search_are_allowed() {
     let columns = store.db.write(|tx| -> Result<i64> {
         tx.execute("INSERT INTO note_fts(body) VALUES ('the glider')", [])?;
         tx.execute("INSERT INTO note_fts(body) VALUES ('the ferry')", [])?;
+        tx.prepare("PRAGMA TABLE_INFO(note)")?;
         let columns = "SELECT count(*) FROM pragma_table_info('note')";
         Ok(tx.query_row(columns, [], |row| row.get(0))?)
     });
@@ -76,6 +78,44 @@ fn a_write_inside_a_write_is_refused_at_once() {
     let outcome = store.db.write(move |_| db.write(|_| -> Result<()> { Ok(()) }));
     assert!(matches!(outcome, Err(Error::Reentrant)), "{outcome:?}");
     assert!(store.bodies().is_empty());
+}
+
+#[test]
+fn a_ticket_of_ones_own_batch_is_not_waited_for() {
+    let store = Store::new();
+    let busy = crate::store::BusyWriter::hold(&store.db);
+    let mut first = Some(crate::store::submit(&store.db, "first"));
+    let second =
+        store.db.submit(0, move |_| first.take().map_or(Ok(0), unforget_sqlite::Ticket::wait)).unwrap();
+    busy.release();
+    assert!(matches!(second.wait(), Err(Error::Reentrant)), "its outcome is known only after this operation");
+    assert_eq!(store.bodies(), ["first"]);
+}
+
+#[test]
+fn opening_inside_a_write_is_refused_at_once() {
+    let store = Store::new();
+    let other = store.directory.path().join("other.db");
+    let open = move || unforget_sqlite::Database::open(&other, unforget_sqlite::Options::default()).map(drop);
+    let outcome = store.db.write(move |_| open());
+    assert!(matches!(outcome, Err(Error::Reentrant)), "it would wait for the turn it has: {outcome:?}");
+}
+
+#[test]
+fn a_statement_that_is_forgotten_while_it_runs_ends_the_engine_and_no_other_operation() {
+    let store = Store::new();
+    insert(&store.db, "before").unwrap();
+    let outcome = store.db.write(|tx| -> Result<()> {
+        let mut statement = std::mem::ManuallyDrop::new(tx.prepare("SELECT * FROM note")?);
+        let mut rows = std::mem::ManuallyDrop::new(statement.query([])?);
+        rows.next()?;
+        Ok(())
+    });
+    assert!(matches!(outcome, Err(Error::Forbidden)), "{outcome:?}");
+    assert!(matches!(insert(&store.db, "after"), Err(Error::Poisoned)));
+    let anew = unforget_sqlite::Database::open(store.path(), unforget_sqlite::Options::default()).unwrap();
+    insert(&anew, "anew").unwrap();
+    assert_eq!(crate::store::bodies(&anew), ["anew", "before"]);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Opening, sharing, draining and closing.
 
 use std::sync::{Arc, Barrier};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use unforget_sqlite::{Database, Durability, Error, Options, Result, Schema};
 
-use crate::store::{BusyWriter, PATIENCE, SCHEMA, Store, bodies, insert, submit};
+use crate::store::{BusyWriter, SCHEMA, Store, bodies, insert, submit};
 
 #[test]
 fn two_opens_of_one_file_share_an_engine() {
@@ -43,8 +43,7 @@ fn many_threads_open_a_file_that_does_not_exist_yet() {
         })
         .collect();
     let handles: Vec<Database> = threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect();
-    let operations = handles[0].stats().operations;
-    assert!(handles.iter().all(|db| db.stats().operations == operations), "one engine for all");
+    assert!(handles.iter().all(|db| db.stats().operations == 32), "one engine ran what all of them wrote");
     assert_eq!(bodies(&handles[0]).len(), 32);
 }
 
@@ -65,23 +64,54 @@ fn dropping_the_last_handle_commits_what_was_accepted() {
 fn an_operation_may_hold_the_last_handle() {
     let store = Store::new();
     let path = store.path();
+    let busy = BusyWriter::hold(&store.db);
     let kept = store.db.clone();
-    let ticket = store
-        .db
-        .submit(0, move |tx| -> Result<usize> {
-            let _keeps_the_engine = &kept;
-            Ok(tx.execute("INSERT INTO note(body) VALUES ('by the last')", [])?)
-        })
-        .unwrap();
+    let ticket = store.db.submit(0, move |tx| -> Result<usize> {
+        let _keeps_the_engine = &kept;
+        Ok(tx.execute("INSERT INTO note(body) VALUES ('by the last')", [])?)
+    });
     drop(ticket);
     let Store { directory, db } = store;
     drop(db);
-    // Until the writer has dropped the operation, opening gives its engine; afterwards a new one.
-    let deadline = Instant::now() + PATIENCE;
+    busy.let_go();
+    // Until the writer has dropped the operation, opening gives its engine; afterwards a new one. A writer that waited
+    // for itself would do so for its deadline of ten seconds.
+    let began = Instant::now();
     while bodies(&Database::open(&path, Options::default()).unwrap()) != ["by the last"] {
-        assert!(Instant::now() < deadline, "the writer waits for itself");
+        assert!(began.elapsed() < Duration::from_secs(5), "the writer waits for itself");
     }
+    drop(Database::open(&path, Options::default()).unwrap());
+    assert!(began.elapsed() < Duration::from_secs(5), "the writer waited for itself");
     drop(directory);
+}
+
+#[test]
+fn the_newest_schema_of_a_process_counts() {
+    static OLDER: Schema = Schema::new(&["CREATE TABLE a(x)"]);
+    static NEWER: Schema = Schema::new(&["CREATE TABLE a(x)", "CREATE TABLE b(x)"]);
+    let directory = tempfile::tempdir().unwrap();
+    let db = Database::open(directory.path().join("a.db"), Options::default()).unwrap();
+    db.migrate(&OLDER).unwrap();
+    db.migrate(&NEWER).unwrap();
+    let wrote = db.write(|tx| -> Result<usize> { Ok(tx.execute("INSERT INTO b VALUES (1)", [])?) });
+    assert_eq!(wrote.unwrap(), 1);
+}
+
+#[test]
+fn the_longest_waits_are_cut_and_no_panic() {
+    let options = Options::default().deadline(Duration::MAX).busy_timeout(Duration::MAX);
+    insert(&Store::with(options).db, "in time").unwrap();
+}
+
+#[test]
+fn a_schema_that_is_up_to_date_is_seen_behind_a_foreign_program() {
+    let options =
+        Options::default().deadline(Duration::from_millis(200)).busy_timeout(Duration::from_millis(10));
+    let store = Store::with(options);
+    let foreign = unforget_sqlite::rusqlite::Connection::open(store.path()).unwrap();
+    foreign.execute_batch("BEGIN IMMEDIATE").unwrap();
+    store.db.migrate(&SCHEMA).unwrap();
+    assert!(store.db.check().unwrap().is_ok(), "nor does a check wait for writers");
 }
 
 #[test]
@@ -97,6 +127,7 @@ fn close_drains_and_then_refuses() {
         std::thread::yield_now();
     }
     assert!(matches!(store.db.submit(0, |_| -> Result<()> { Ok(()) }), Err(Error::Closed)));
+    assert!(matches!(store.db.read(|_| -> Result<()> { Ok(()) }), Err(Error::Closed)));
     busy.release();
     closer.join().unwrap().unwrap();
     assert!(accepted.wait().is_ok(), "what was accepted before is committed");

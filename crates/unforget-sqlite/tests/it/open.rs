@@ -68,10 +68,42 @@ fn a_file_that_took_the_name_of_an_open_one_gets_an_engine_of_its_own() {
         fs::remove_file(store.directory.path().join(name)).unwrap();
     }
     assert!(!store.db.is_open(), "its file has no name any more");
+    let outcome = insert(&store.db, "into nowhere");
+    assert!(matches!(outcome, Err(Error::Replaced { .. })), "nobody would find it again: {outcome:?}");
     let anew = Database::open(store.path(), Options::default()).unwrap();
     anew.migrate(&crate::store::SCHEMA).unwrap();
     insert(&anew, "new").unwrap();
     assert_eq!(crate::store::bodies(&anew), ["new"]);
+}
+
+#[test]
+fn a_database_of_another_program_is_left_as_it_is() {
+    static OURS: unforget_sqlite::Schema =
+        unforget_sqlite::Schema::new(&["CREATE TABLE a(x)"]).application_id(77);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("theirs.db");
+    let theirs = unforget_sqlite::rusqlite::Connection::open(&path).unwrap();
+    theirs.execute_batch("CREATE TABLE recipe(name)").unwrap();
+    let db = Database::open(&path, Options::default()).unwrap();
+    assert!(matches!(db.migrate(&OURS), Err(Error::ForeignDatabase { .. })));
+    let tables: i64 = theirs.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+    assert_eq!(tables, 1);
+    let ours = Database::open(directory.path().join("ours.db"), Options::default()).unwrap();
+    ours.migrate(&OURS).unwrap();
+    ours.migrate(&OURS).unwrap();
+}
+
+#[test]
+fn after_closing_the_file_alone_is_complete() {
+    let store = Store::new();
+    insert(&store.db, "kept").unwrap();
+    assert_eq!(store.bodies(), ["kept"], "a reader has the file open");
+    store.db.close().unwrap();
+    let copy = store.directory.path().join("copy.db");
+    fs::copy(store.path(), &copy).unwrap();
+    let copy = unforget_sqlite::rusqlite::Connection::open(copy).unwrap();
+    let body: String = copy.query_row("SELECT body FROM note", [], |row| row.get(0)).unwrap();
+    assert_eq!(body, "kept");
 }
 
 #[test]

@@ -88,6 +88,13 @@ impl BusyWriter {
         Self { go, ticket }
     }
 
+    /// Releases it without waiting, and keeps no handle.
+    pub(crate) fn let_go(self) {
+        let Self { go, ticket } = self;
+        drop(ticket);
+        go.send(()).unwrap();
+    }
+
     pub(crate) fn release(self) {
         self.go.send(()).unwrap();
         self.ticket.wait().unwrap();
