@@ -57,6 +57,7 @@ pub mod primitive;
 
 mod backoff;
 mod clock;
+mod coalescer;
 mod init_cell;
 mod random;
 mod registry;
@@ -66,6 +67,7 @@ mod write_queue;
 
 pub use backoff::{Backoff, Delays, retry};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use coalescer::{Coalescer, Deliverer, Delivery, FlushError, PutError, Window};
 pub use init_cell::{InitCell, InitError};
 pub use registry::{Registry, Shared};
 pub use snapshot_cell::{Published, SnapshotCell};

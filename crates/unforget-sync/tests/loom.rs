@@ -16,6 +16,8 @@
 )]
 #![expect(clippy::expect_used, reason = "a model says what cannot fail in it")]
 
+#[path = "loom/coalescer.rs"]
+mod coalescer;
 #[path = "loom/init_cell.rs"]
 mod init_cell;
 #[path = "loom/registry.rs"]

@@ -7,6 +7,10 @@ mod backoff;
 #[cfg(test)]
 mod clock;
 #[cfg(test)]
+mod coalescer;
+#[cfg(test)]
+mod coalescer_oracle;
+#[cfg(test)]
 mod eventually;
 #[cfg(test)]
 mod init_cell;

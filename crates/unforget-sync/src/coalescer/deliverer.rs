@@ -1,0 +1,162 @@
+//! The end of the coalescer that takes.
+
+use std::fmt;
+use std::time::Instant;
+
+use super::Shared;
+use super::pending::Taken;
+use crate::primitive::Arc;
+
+/// Takes what is due, for the one thread that delivers.
+///
+/// There is one per coalescer, and it lends one [`Delivery`] at a time, so that values of a key never overtake one
+/// another. Dropping it, also by a panic, closes the coalescer, whose `drain` then gives back what is left.
+pub struct Deliverer<K: Ord + Clone, V> {
+    shared: Arc<Shared<K, V>>,
+}
+
+/// Values that are being delivered.
+///
+/// [`done`](Self::done) says that they have been. Dropped without it, also by a panic, what it still holds waits
+/// again and stays due, except for keys that have a newer value by then. Wait between such attempts, for instance
+/// by a [`Backoff`](crate::Backoff).
+#[must_use = "what is dropped without `done` is delivered again"]
+pub struct Delivery<'a, K: Ord + Clone, V> {
+    shared: &'a Shared<K, V>,
+    held: Vec<Taken<K, V>>,
+    /// How many places it occupies, those of values it no longer holds included.
+    places: usize,
+}
+
+impl<K: Ord + Clone, V> Deliverer<K, V> {
+    pub(super) fn new(shared: Arc<Shared<K, V>>) -> Self {
+        Self { shared }
+    }
+
+    /// Waits until something is due and takes it; `None` once the coalescer is closed and empty.
+    ///
+    /// # Blocking
+    /// Until the next value is due, something is flushed, or the coalescer closes.
+    pub fn wait(&mut self) -> Option<Delivery<'_, K, V>> {
+        self.wait_for(None)
+    }
+
+    /// Waits like [`wait`](Self::wait), at most until `deadline`; the delivery is then empty.
+    ///
+    /// # Blocking
+    /// As [`wait`](Self::wait), at most until the deadline.
+    pub fn wait_until(&mut self, deadline: Instant) -> Option<Delivery<'_, K, V>> {
+        self.wait_for(Some(deadline))
+    }
+
+    /// Takes what is due now. May be empty.
+    pub fn take_due(&mut self) -> Delivery<'_, K, V> {
+        let mut state = self.shared.state.lock();
+        let held = state.take_due(self.shared.clock.now());
+        drop(state);
+        self.lend(held)
+    }
+
+    /// Takes everything that waits, due or not.
+    pub fn take_all(&mut self) -> Delivery<'_, K, V> {
+        let held = self.shared.state.lock().take_all();
+        self.lend(held)
+    }
+
+    /// Says when the next value is due; `None` if none waits.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.shared.state.lock().next_due()
+    }
+
+    /// A wait that has ended counts as the instant it ended for, whatever the clock says: the two must agree, or
+    /// the thread would ask again without waiting.
+    fn wait_for(&mut self, deadline: Option<Instant>) -> Option<Delivery<'_, K, V>> {
+        let Shared { clock, state, work, .. } = &*self.shared;
+        let mut state = state.lock();
+        let mut now = clock.now();
+        let held = loop {
+            let held = state.take_due(now);
+            if !held.is_empty() || deadline.is_some_and(|deadline| now >= deadline) {
+                break held;
+            }
+            if state.is_closed() && state.len() == 0 {
+                return None;
+            }
+            let until = [state.next_due(), deadline].into_iter().flatten().min();
+            let mut reached = None;
+            state = match until {
+                Some(until) => {
+                    let (state, ended) = work.wait_until(state, &**clock, until);
+                    reached = ended.then_some(until);
+                    state
+                }
+                None => work.wait(state),
+            };
+            now = reached.map_or_else(|| clock.now(), |reached| reached.max(clock.now()));
+        };
+        drop(state);
+        Some(self.lend(held))
+    }
+
+    fn lend(&mut self, held: Vec<Taken<K, V>>) -> Delivery<'_, K, V> {
+        Delivery { shared: &self.shared, places: held.len(), held }
+    }
+}
+
+impl<K: Ord + Clone, V> Drop for Deliverer<K, V> {
+    fn drop(&mut self) {
+        self.shared.state.lock().lose();
+        self.shared.tell_everybody();
+    }
+}
+
+impl<K: Ord + Clone, V> fmt::Debug for Deliverer<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deliverer").finish_non_exhaustive()
+    }
+}
+
+impl<K: Ord + Clone, V> Delivery<'_, K, V> {
+    /// The keys and their values, in the order they became due.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.held.iter().map(|taken| (&taken.key, &taken.value))
+    }
+
+    /// How many values it holds.
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Says whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Keeps the values for which `failed` says so; the others have been delivered.
+    pub fn retain(&mut self, mut failed: impl FnMut(&K, &V) -> bool) {
+        self.held.retain(|taken| failed(&taken.key, &taken.value));
+    }
+
+    /// Says that everything has been delivered, and returns it.
+    pub fn done(mut self) -> Vec<(K, V)> {
+        std::mem::take(&mut self.held).into_iter().map(Taken::into_pair).collect()
+    }
+}
+
+impl<K: Ord + Clone, V> Drop for Delivery<'_, K, V> {
+    fn drop(&mut self) {
+        if self.places == 0 {
+            return;
+        }
+        let held = std::mem::take(&mut self.held);
+        let superseded = self.shared.state.lock().end_delivery(held, self.places);
+        self.shared.ended.notify_all();
+        drop(superseded);
+    }
+}
+
+impl<K: Ord + Clone, V> fmt::Debug for Delivery<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery").field("len", &self.len()).finish_non_exhaustive()
+    }
+}

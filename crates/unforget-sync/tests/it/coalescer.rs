@@ -1,0 +1,172 @@
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use unforget_sync::{Clock, Coalescer, Deliverer, FlushError, ManualClock, PutError, SystemClock, Window};
+
+use crate::eventually::eventually;
+
+const QUIET: Duration = Duration::from_millis(20);
+
+type Pair = (Coalescer<&'static str, u32>, Deliverer<&'static str, u32>);
+
+fn coalescer(keys: usize) -> (Pair, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::new());
+    let keys = NonZeroUsize::new(keys).expect("not zero");
+    (Coalescer::new(Window { keys, ..Window::default() }, Arc::clone(&clock) as Arc<dyn Clock>), clock)
+}
+
+#[test]
+fn a_value_is_due_after_a_quiet_window() {
+    let ((coalescer, mut deliverer), clock) = coalescer(4);
+    coalescer.put("a", 1).expect("open");
+    clock.advance(QUIET / 2);
+    coalescer.put("a", 2).expect("open");
+    clock.advance(QUIET / 2);
+    assert!(deliverer.take_due().is_empty(), "a newer value starts the window again");
+    assert_eq!(coalescer.next_due(), Some(clock.now() + QUIET / 2));
+    clock.advance(QUIET / 2);
+    assert_eq!(deliverer.take_due().done(), [("a", 2)]);
+    assert_eq!((deliverer.next_due(), coalescer.is_empty()), (None, true));
+}
+
+#[test]
+fn a_key_that_is_never_quiet_is_due_after_the_maximum_delay() {
+    let ((coalescer, mut deliverer), clock) = coalescer(4);
+    let start = clock.now();
+    let mut value = 0;
+    while deliverer.take_due().done().is_empty() {
+        value += 1;
+        assert!(value < 100, "a key that is never quiet is never due");
+        coalescer.put("a", value).expect("open");
+        clock.advance(QUIET / 2);
+    }
+    assert_eq!(clock.now() - start, Window::default().max_delay);
+}
+
+#[test]
+fn a_failed_delivery_waits_again_and_yields_to_what_is_newer() {
+    let ((coalescer, mut deliverer), clock) = coalescer(4);
+    coalescer.put("a", 1).expect("open");
+    coalescer.put("b", 1).expect("open");
+    let delivery = deliverer.take_all();
+    coalescer.put("a", 2).expect("open");
+    drop(delivery);
+    let mut delivery = deliverer.take_due();
+    assert!(delivery.is_empty(), "what failed before its time waits until then: {delivery:?}");
+    drop(delivery);
+    clock.advance(QUIET);
+    delivery = deliverer.take_due();
+    delivery.retain(|key, _| *key == "b");
+    assert_eq!((delivery.len(), delivery.done()), (1, vec![("b", 1)]));
+    assert!(coalescer.is_empty(), "what was delivered came back");
+}
+
+#[test]
+fn the_number_of_keys_is_bounded_until_a_delivery_has_ended() {
+    let ((coalescer, mut deliverer), clock) = coalescer(1);
+    coalescer.put("a", 1).expect("open");
+    assert_eq!(coalescer.try_put("b", 1), Err(PutError::Full("b", 1)));
+    assert_eq!(coalescer.try_put("a", 2), Ok(()), "a key that waits needs no room");
+    let delivery = deliverer.take_all();
+    let late = coalescer.put_until("b", 1, clock.now());
+    assert_eq!(late.map_err(PutError::into_pair), Err(("b", 1)), "what may come back keeps its place");
+    delivery.done();
+    assert_eq!(coalescer.put_until("b", 1, clock.now()), Ok(()), "room wins over the deadline");
+}
+
+#[test]
+fn a_delivery_that_panics_loses_nothing() {
+    let ((coalescer, mut deliverer), _clock) = coalescer(4);
+    coalescer.put("a", 1).expect("open");
+    let panicked = catch_unwind(AssertUnwindSafe(move || {
+        let _delivery = deliverer.take_all();
+        panic!("while delivering");
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(coalescer.put("a", 2), Err(PutError::Closed("a", 2)), "nobody delivers any more");
+    assert_eq!(coalescer.flush(), Err(FlushError::Undelivered));
+    assert_eq!(coalescer.drain(), [("a", 1)]);
+}
+
+#[test]
+fn a_flush_has_a_deadline_and_leaves_everything_due() {
+    let ((coalescer, mut deliverer), clock) = coalescer(4);
+    coalescer.put("a", 1).expect("open");
+    assert_eq!(coalescer.flush_until(clock.now()), Err(FlushError::TimedOut));
+    coalescer.put("a", 2).expect("open");
+    assert_eq!(deliverer.take_due().done(), [("a", 2)], "a newer value put the flush off");
+    assert_eq!(coalescer.flush_until(clock.now()), Ok(()), "nothing is left to wait for");
+}
+
+#[test]
+fn what_was_given_back_is_no_success_of_a_flush() {
+    let ((coalescer, mut deliverer), _clock) = coalescer(4);
+    coalescer.put("a", 1).expect("open");
+    assert_eq!(coalescer.drain(), [("a", 1)]);
+    assert_eq!(coalescer.flush(), Err(FlushError::Undelivered));
+    assert!(coalescer.is_closed() && deliverer.wait().is_none());
+}
+
+#[test]
+fn a_wait_ends_at_its_deadline_with_nothing() {
+    let ((coalescer, mut deliverer), clock) = coalescer(4);
+    coalescer.put("a", 1).expect("open");
+    assert!(deliverer.wait_until(clock.now()).is_some_and(|delivery| delivery.is_empty()));
+    coalescer.close();
+    assert_eq!(deliverer.wait_until(clock.now()).map(unforget_sync::Delivery::done), Some(vec![("a", 1)]));
+    assert!(deliverer.wait_until(clock.now()).is_none_or(|delivery| delivery.is_empty()));
+}
+
+#[test]
+fn endless_windows_leave_delivery_to_a_flush() {
+    let window = Window { quiet: Duration::MAX, max_delay: Duration::MAX, ..Window::default() };
+    let (coalescer, mut deliverer) = Coalescer::new(window, Arc::new(SystemClock));
+    thread::scope(|threads| {
+        threads.spawn(|| {
+            coalescer.put("a", 1).expect("open");
+            coalescer.flush().expect("delivered");
+        });
+        assert_eq!(deliverer.wait().map(unforget_sync::Delivery::done), Some(vec![("a", 1)]));
+    });
+}
+
+#[test]
+fn many_threads_lose_no_latest_value() {
+    let window = Window { quiet: Duration::ZERO, keys: NonZeroUsize::MIN, ..Window::default() };
+    let (coalescer, mut deliverer) = Coalescer::new(window, Arc::new(SystemClock));
+    let consumer = thread::spawn(move || {
+        let mut stored = [0; 4];
+        while let Some(delivery) = deliverer.wait() {
+            for (key, value) in delivery.iter() {
+                let stored: &mut u32 = &mut stored[*key];
+                assert!(*stored < *value, "key {key} went back from {stored} to {value}");
+                *stored = *value;
+            }
+            delivery.done();
+        }
+        stored
+    });
+    thread::scope(|threads| {
+        for key in 0..4 {
+            let coalescer = coalescer.clone();
+            threads.spawn(move || (1..=500).for_each(|value| coalescer.put(key, value).expect("open")));
+        }
+    });
+    eventually("everything is delivered", || coalescer.flush().is_ok());
+    drop(coalescer);
+    assert_eq!(consumer.join().expect("does not panic"), [500; 4]);
+}
+
+#[test]
+fn errors_say_what_happened() {
+    for error in [PutError::Full(1, 2), PutError::Closed(1, 2)] {
+        assert!(format!("{error:?} {error}").contains("coalescer"));
+        assert_eq!(error.into_pair(), (1, 2));
+    }
+    for error in [FlushError::TimedOut, FlushError::Undelivered] {
+        assert!(!error.to_string().is_empty());
+    }
+}
