@@ -54,9 +54,12 @@
 #![forbid(unsafe_code)]
 
 pub mod primitive;
+#[cfg(not(unforget_shuttle))]
+pub mod ranked;
 
 mod backoff;
 mod clock;
+mod contention;
 mod coalescer;
 mod init_cell;
 mod random;
@@ -68,6 +71,7 @@ mod write_queue;
 pub use backoff::{Backoff, Delays, retry};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use coalescer::{Coalescer, Deliverer, Delivery, FlushError, PutError, Window};
+pub use contention::{Contention, ContentionSnapshot, Meter, WAIT_CLASSES};
 pub use init_cell::{InitCell, InitError};
 pub use registry::{Registry, Shared};
 pub use snapshot_cell::{Published, SnapshotCell};

@@ -21,10 +21,14 @@ pub mod model;
 pub use ::std::sync::{Arc, Weak};
 
 #[cfg(unforget_loom)]
-pub(crate) use self::loom::AtomicSnapshot;
+pub(crate) use self::loom::{AtomicSnapshot, per_thread};
 #[cfg(unforget_loom)]
-pub use self::loom::{Condvar, Mutex, MutexGuard, OnceLock, atomic, thread};
+pub use self::loom::{
+    Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic, thread,
+};
 #[cfg(not(unforget_loom))]
-pub(crate) use self::std::AtomicSnapshot;
+pub(crate) use self::std::{AtomicSnapshot, per_thread};
 #[cfg(not(unforget_loom))]
-pub use self::std::{Condvar, Mutex, MutexGuard, OnceLock, atomic, thread};
+pub use self::std::{
+    Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic, thread,
+};

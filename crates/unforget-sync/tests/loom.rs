@@ -18,6 +18,8 @@
 
 #[path = "loom/coalescer.rs"]
 mod coalescer;
+#[path = "loom/contention.rs"]
+mod contention;
 #[path = "loom/init_cell.rs"]
 mod init_cell;
 #[path = "loom/registry.rs"]

@@ -3,9 +3,11 @@
 //! loom's condition variables never wake spuriously and its timed waits never time out, so an `if` in place of a
 //! `while`, or a mishandled deadline, would pass. [`model::Mode`] says which of the two this model adds.
 
+mod rw_lock;
+
 use ::std::fmt;
 use ::std::ops::{Deref, DerefMut};
-use ::std::sync::PoisonError;
+use ::std::sync::{PoisonError, TryLockError};
 use ::std::time::Instant;
 
 use ::loom::cell::UnsafeCell;
@@ -14,7 +16,16 @@ use super::Arc;
 use super::model::{self, Mode};
 use crate::Clock;
 
+pub use self::rw_lock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use ::loom::sync::atomic;
+
+/// Values of one thread of the model, declared as std's are: loom's own macro does not know `const`.
+macro_rules! per_thread {
+    ($(#[$attribute:meta])* static $name:ident: $type:ty = const { $value:expr };) => {
+        ::loom::thread_local! { $(#[$attribute])* static $name: $type = $value; }
+    };
+}
+pub(crate) use per_thread;
 
 /// Threads of the model.
 pub mod thread {
@@ -42,6 +53,22 @@ impl<T> Mutex<T> {
     /// Waits for the thread that holds the lock.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         MutexGuard { mutex: self, guard: self.0.lock().unwrap_or_else(PoisonError::into_inner) }
+    }
+
+    /// Locks the data if that needs no wait.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(MutexGuard { mutex: self, guard }),
+            Err(TryLockError::Poisoned(poisoned)) => {
+                Some(MutexGuard { mutex: self, guard: poisoned.into_inner() })
+            }
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Gives up the lock for its data.
+    pub fn into_inner(self) -> T {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,7 +1,9 @@
 //! The operating system's primitives, without poisoning.
 
+mod rw_lock;
+
 use ::std::fmt;
-use ::std::sync::PoisonError;
+use ::std::sync::{PoisonError, TryLockError};
 use ::std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -9,8 +11,10 @@ use arc_swap::ArcSwap;
 use super::Arc;
 use crate::Clock;
 
+pub use self::rw_lock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use ::std::sync::{MutexGuard, OnceLock, atomic};
 pub use ::std::thread;
+pub(crate) use ::std::thread_local as per_thread;
 
 /// Excludes other threads while its data is used.
 ///
@@ -32,6 +36,20 @@ impl<T> Mutex<T> {
     /// Waits for the thread that holds the lock. Locking twice from one thread deadlocks or panics, as in std.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks the data if that needs no wait.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Gives up the lock for its data.
+    pub fn into_inner(self) -> T {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -11,6 +11,8 @@ mod coalescer;
 #[cfg(test)]
 mod coalescer_oracle;
 #[cfg(test)]
+mod contention;
+#[cfg(test)]
 mod eventually;
 #[cfg(test)]
 mod init_cell;
@@ -20,6 +22,10 @@ mod queue;
 mod queue_oracle;
 #[cfg(test)]
 mod queue_stress;
+#[cfg(test)]
+mod ranked;
+#[cfg(test)]
+mod ranked_oracle;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
