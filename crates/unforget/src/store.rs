@@ -149,10 +149,11 @@ fn opening(error: InitError<Error>) -> Error {
 fn admit(path: &Path, create: Create) -> Result<SecureDir> {
     // Any other failure to look is for the checks of `SecureDir` to name.
     let missing = std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
-    if missing && create != Create::Always {
+    let empty = || std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    if create == Create::Never && empty() {
         return Err(Error::NotFound { path: path.to_path_buf() });
     }
-    if create == Create::Never && path.is_dir() && !path.join(DATABASE).exists() {
+    if missing && create != Create::Always {
         return Err(Error::NotFound { path: path.to_path_buf() });
     }
     let directory = if create == Create::Never { SecureDir::open(path)? } else { SecureDir::create(path)? };
