@@ -59,8 +59,8 @@ pub mod ranked;
 
 mod backoff;
 mod clock;
-mod contention;
 mod coalescer;
+mod contention;
 mod init_cell;
 mod random;
 mod registry;
