@@ -1,15 +1,16 @@
 //! The tasks and their arguments.
 
-use crate::loom;
+use crate::models::{Checker, Selection};
 
 /// What `cargo xtask --help` prints, and what a wrong command line is answered with.
 pub(crate) const USAGE: &str = "\
 Usage: cargo xtask TASK
 
-  verify                 run everything CI runs, in order, up to the first failure
-  tidy                   check layers, budgets, words, links and guarantees
-  loom [--long] [NAME]   run the concurrency models whose name contains NAME, each in its own process
-  teeth [NAME]           remove the protections whose patch name contains NAME; a test has to notice
+  verify                   run everything CI runs, in order, up to the first failure
+  tidy                     check layers, budgets, words, links and guarantees
+  loom [--long] [NAME]     run the concurrency models whose name contains NAME, each in its own process
+  shuttle [--long] [NAME]  the same for large scenarios, in thousands of drawn schedules
+  teeth [NAME]             remove the protections whose patch name contains NAME; a test has to notice
 
 Exit codes: 0 all is well, 1 something failed, 2 wrong usage.";
 
@@ -19,7 +20,7 @@ pub(crate) enum Task {
     Help,
     Verify,
     Tidy,
-    Loom(loom::Selection),
+    Models(Checker, Selection),
     Teeth(Option<String>),
 }
 
@@ -34,7 +35,8 @@ impl Task {
             "help" => Ok(Self::Help),
             "verify" => nothing_more(rest).map(|()| Self::Verify),
             "tidy" => nothing_more(rest).map(|()| Self::Tidy),
-            "loom" => loom_selection(rest).map(Self::Loom),
+            "loom" => selection(rest).map(|selection| Self::Models(Checker::Loom, selection)),
+            "shuttle" => selection(rest).map(|selection| Self::Models(Checker::Shuttle, selection)),
             "teeth" => at_most_one(rest).map(Self::Teeth),
             unknown => Err(format!("There is no task `{unknown}`.")),
         }
@@ -56,10 +58,10 @@ fn at_most_one(rest: &[String]) -> Result<Option<String>, String> {
     Ok(rest.first().cloned())
 }
 
-fn loom_selection(rest: &[String]) -> Result<loom::Selection, String> {
+fn selection(rest: &[String]) -> Result<Selection, String> {
     let (options, names): (Vec<String>, Vec<String>) =
         rest.iter().cloned().partition(|word| word == "--long");
-    Ok(loom::Selection { long: !options.is_empty(), name: at_most_one(&names)? })
+    Ok(Selection { long: !options.is_empty(), name: at_most_one(&names)? })
 }
 
 #[cfg(test)]
@@ -76,9 +78,11 @@ mod tests {
         assert_eq!(parse("tidy"), Ok(Task::Tidy));
         assert_eq!(parse("teeth"), Ok(Task::Teeth(None)));
         assert_eq!(parse("teeth queue"), Ok(Task::Teeth(Some("queue".into()))));
-        let long = loom::Selection { long: true, name: Some("queue".into()) };
-        assert_eq!(parse("loom --long queue"), Ok(Task::Loom(long)));
-        assert_eq!(parse("loom"), Ok(Task::Loom(loom::Selection::default())));
+        for (task, checker) in [("loom", Checker::Loom), ("shuttle", Checker::Shuttle)] {
+            let long = Selection { long: true, name: Some("queue".into()) };
+            assert_eq!(parse(&format!("{task} --long queue")), Ok(Task::Models(checker, long)));
+            assert_eq!(parse(task), Ok(Task::Models(checker, Selection::default())));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!
 //! - [`tidy`] holds the rules that no compiler checks: layers, budgets, words, links, guarantees.
 //! - `verify` runs everything in order and stops at the first failure.
-//! - `loom` runs each model in a process of its own, because a failing model can abort its process.
+//! - `loom` and `shuttle` run each model in a process of its own, because a failing model can abort its process.
 //! - `teeth` removes one protection at a time and demands that a test notices.
 //!
 //! # Limitations
@@ -19,7 +19,7 @@ mod arguments;
 mod error;
 mod files;
 mod invocation;
-mod loom;
+mod models;
 mod teeth;
 pub mod tidy;
 mod verify;
@@ -64,7 +64,7 @@ fn perform(task: &Task) -> Result<bool, Error> {
         Task::Help => Ok(true),
         Task::Verify => verify::run(&workspace),
         Task::Tidy => tidy::run(workspace.root()),
-        Task::Loom(selection) => loom::run(&workspace, selection),
+        Task::Models(checker, selection) => models::run(&workspace, *checker, selection),
         Task::Teeth(selection) => teeth::run(&workspace, selection.as_deref()),
     }
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::Error;
 use crate::files;
-use crate::loom::tail;
+use crate::models::tail;
 use crate::workspace::Workspace;
 use check::{Bench, Observation, Seen};
 use scratch::Scratch;

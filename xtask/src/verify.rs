@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::workspace::Workspace;
-use crate::{Error, loom, tidy};
+use crate::{Error, models, tidy};
 use steps::{Action, Step};
 
 /// Runs every step and prints what each took; `false` when one failed.
@@ -50,7 +50,7 @@ fn perform(workspace: &Workspace, step: &Step) -> Result<bool, Error> {
     match &step.action {
         Action::Cargo(invocation) => invocation.run(),
         Action::Tidy => tidy::run(workspace.root()),
-        Action::Loom => loom::run(workspace, &loom::Selection::default()),
+        Action::Models(checker) => models::run(workspace, *checker, &models::Selection::default()),
     }
 }
 

@@ -249,7 +249,7 @@ impl<E: Error + 'static> Error for InitError<E> {
 }
 
 #[cfg(test)]
-#[cfg(not(unforget_loom))]
+#[cfg(not(any(unforget_loom, unforget_shuttle)))]
 mod tests {
     use std::time::{Duration, Instant};
 

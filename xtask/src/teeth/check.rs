@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::tooth::Check;
 use crate::Error;
 use crate::invocation::{Ending, Invocation, Run};
-use crate::loom::Models;
+use crate::models::{Checker, Models};
 
 /// How long a check may run, without compiling.
 const RUN_LIMIT: Duration = Duration::from_mins(2);
@@ -68,7 +68,7 @@ impl<'a> Bench<'a> {
         let limit = limit.unwrap_or(RUN_LIMIT);
         match check {
             Check::Test(arguments) => self.test(arguments, limit),
-            Check::Loom(model) => self.model(model, limit),
+            Check::Model(checker, model) => self.model(*checker, model, limit),
         }
     }
 
@@ -81,9 +81,9 @@ impl<'a> Bench<'a> {
         Ok(observation(run))
     }
 
-    fn model(&self, name: &str, limit: Duration) -> Result<Observation, Error> {
+    fn model(&self, checker: Checker, name: &str, limit: Duration) -> Result<Observation, Error> {
         let nothing = |seen| Observation { seen, text: String::new(), took: Duration::ZERO };
-        match Models::build(self.tree, &self.target.join("loom")) {
+        match Models::build(checker, self.tree, &self.target.join(checker.name())) {
             Ok(models) if models.has(name) => Ok(observation(models.run(name, limit, false)?)),
             Ok(_) => Ok(nothing(Seen::NoTestRan)),
             // The compiler has told the person why.

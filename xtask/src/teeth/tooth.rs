@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::models::Checker;
+
 /// One protection, the patch that removes it, and the check that has to notice.
 ///
 /// The file begins with header lines; everything from the first other line on is a diff for `git apply -p1`:
@@ -13,8 +15,8 @@ use std::fmt;
 /// +++ b/crates/unforget-sync/src/write_queue.rs
 /// ```
 ///
-/// `# test:` gives the arguments of `cargo test` (after `--doc`, a filter); `# loom:` gives a model's name
-/// instead. `# hangs` says that without the protection the check never ends.
+/// `# test:` gives the arguments of `cargo test` (after `--doc`, a filter); `# loom:` or `# shuttle:` gives
+/// the name of one of its models instead. `# hangs` says that without the protection the check never ends.
 #[derive(Clone, Debug)]
 pub(crate) struct Tooth {
     /// Relative to the workspace's root.
@@ -30,8 +32,8 @@ pub(crate) struct Tooth {
 pub(crate) enum Check {
     /// Arguments of `cargo test`.
     Test(Vec<String>),
-    /// The name of a model.
-    Loom(String),
+    /// What runs a model, and the model's name.
+    Model(Checker, String),
 }
 
 impl Tooth {
@@ -50,7 +52,9 @@ impl Tooth {
         Ok(Self {
             path: path.into(),
             protects: headers.protects.ok_or("a line `# protects: <sentence>` is missing")?,
-            check: headers.check.ok_or("a line `# test: <arguments>` or `# loom: <model>` is missing")?,
+            check: headers.check.ok_or(
+                "a line `# test: <arguments>`, `# loom: <model>` or `# shuttle: <model>` is missing",
+            )?,
             hangs: headers.hangs,
             patch: rest.into(),
         })
@@ -74,11 +78,17 @@ impl Headers {
                 let arguments = value.split_whitespace().map(String::from).collect();
                 self.check.replace(Check::Test(arguments)).is_some()
             }
-            "loom" if !value.is_empty() => self.check.replace(Check::Loom(value.into())).is_some(),
+            "loom" if !value.is_empty() => self.model(Checker::Loom, value),
+            "shuttle" if !value.is_empty() => self.model(Checker::Shuttle, value),
             "hangs" if value.is_empty() => std::mem::replace(&mut self.hangs, true),
             _ => return Err(format!("the header line `# {line}` is not understood")),
         };
         if repeated { Err(format!("the header line `# {line}` comes second; one is enough")) } else { Ok(()) }
+    }
+
+    /// Says whether there was a check before.
+    fn model(&mut self, checker: Checker, name: &str) -> bool {
+        self.check.replace(Check::Model(checker, name.into())).is_some()
     }
 }
 
@@ -87,7 +97,7 @@ impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Test(arguments) => write!(f, "cargo test {}", arguments.join(" ")),
-            Self::Loom(model) => write!(f, "cargo xtask loom {model}"),
+            Self::Model(checker, model) => write!(f, "cargo xtask {} {model}", checker.name()),
         }
     }
 }
@@ -109,7 +119,10 @@ mod tests {
         assert_eq!(tooth.check.to_string(), "cargo test -p x --test it a::b");
         assert_eq!((tooth.hangs, tooth.patch.as_str()), (false, DIFF));
         let tooth = parse("# protects: wakeups\n# loom: queue\n# hangs\n").expect("a tooth");
-        assert_eq!((tooth.check, tooth.hangs), (Check::Loom("queue".into()), true));
+        assert_eq!((tooth.check, tooth.hangs), (Check::Model(Checker::Loom, "queue".into()), true));
+        let tooth = parse("# protects: wakeups\n# shuttle: queue\n").expect("a tooth");
+        assert_eq!(tooth.check, Check::Model(Checker::Shuttle, "queue".into()));
+        assert_eq!(tooth.check.to_string(), "cargo xtask shuttle queue");
     }
 
     #[test]
@@ -120,6 +133,8 @@ mod tests {
             ("# protects:\n# loom: queue\n", "not understood"),
             ("# protect: order\n# loom: queue\n", "not understood"),
             ("# protects: order\n# loom: a\n# test: b\n", "one is enough"),
+            ("# protects: order\n# loom: a\n# shuttle: b\n", "one is enough"),
+            ("# protects: order\n# shuttle:\n", "not understood"),
         ] {
             let complaint = parse(header).expect_err(header);
             assert!(complaint.contains(word), "{header}: {complaint}");

@@ -91,7 +91,7 @@ struct Confined {
     target: Option<&'static str>,
 }
 
-const CONFINED: [Confined; 7] = [
+const CONFINED: [Confined; 8] = [
     Confined { name: "rusqlite", to: &["unforget-sqlite", "unforget-memory"], target: None },
     Confined { name: "r2d2*", to: &["unforget-sqlite"], target: None },
     Confined { name: "arc-swap", to: &["unforget-sync"], target: None },
@@ -99,6 +99,7 @@ const CONFINED: [Confined; 7] = [
     Confined { name: "rmcp", to: &["unforget-mcp", "unforget-cli"], target: None },
     Confined { name: "rustix", to: &["unforget-fs"], target: None },
     Confined { name: "loom", to: &["unforget-sync"], target: Some("cfg(unforget_loom)") },
+    Confined { name: "shuttle", to: &["unforget-sync"], target: Some("cfg(unforget_shuttle)") },
 ];
 
 /// Compares every product crate's dependencies with the table; what only its tests use is free.
@@ -227,10 +228,12 @@ mod tests {
     }
 
     #[test]
-    fn loom_is_a_dependency_only_under_its_configuration() {
-        let target = Some("cfg(unforget_loom)".into());
-        assert!(findings("unforget-sync", vec![Dependency { target, ..external("loom") }]).is_empty());
-        assert_eq!(findings("unforget-sync", vec![external("loom")]).len(), 1);
+    fn a_checker_is_a_dependency_only_under_its_configuration() {
+        for checker in ["loom", "shuttle"] {
+            let target = Some(format!("cfg(unforget_{checker})"));
+            assert!(findings("unforget-sync", vec![Dependency { target, ..external(checker) }]).is_empty());
+            assert_eq!(findings("unforget-sync", vec![external(checker)]).len(), 1);
+        }
     }
 
     #[test]

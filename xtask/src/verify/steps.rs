@@ -1,7 +1,7 @@
 //! The steps of `cargo xtask verify`.
 
 use crate::invocation::Invocation;
-use crate::loom;
+use crate::models::Checker;
 use crate::workspace::Workspace;
 
 /// One thing to check, with the title it has in the table.
@@ -16,7 +16,7 @@ pub(crate) struct Step {
 pub(crate) enum Action {
     Cargo(Invocation),
     Tidy,
-    Loom,
+    Models(Checker),
 }
 
 impl Action {
@@ -25,7 +25,7 @@ impl Action {
         match self {
             Self::Cargo(invocation) => invocation.to_string(),
             Self::Tidy => "cargo xtask tidy".into(),
-            Self::Loom => "cargo xtask loom".into(),
+            Self::Models(checker) => format!("cargo xtask {}", checker.name()),
         }
     }
 }
@@ -40,7 +40,8 @@ pub(crate) fn all(workspace: &Workspace) -> Vec<Step> {
         cargo("fmt", "fmt --all --check"),
         Step { title: "tidy".into(), action: Action::Tidy },
         cargo("clippy", "clippy --workspace --all-targets -- -D warnings"),
-        Step { title: "clippy (loom)".into(), action: Action::Cargo(clippy_of_models(workspace)) },
+        clippy_of_models(workspace, Checker::Loom),
+        clippy_of_models(workspace, Checker::Shuttle),
     ];
     // Each alone: built together, one crate's features would hide what another forgot to ask for.
     steps.extend(
@@ -51,7 +52,8 @@ pub(crate) fn all(workspace: &Workspace) -> Vec<Step> {
     steps.extend([
         cargo("tests", "test --workspace --all-targets"),
         cargo("doctests", "test --workspace --doc"),
-        Step { title: "loom".into(), action: Action::Loom },
+        models(Checker::Loom),
+        models(Checker::Shuttle),
         Step { title: "rustdoc".into(), action: Action::Cargo(rustdoc(workspace)) },
     ]);
     // Without --allow-dirty nothing could be verified before it is committed.
@@ -62,9 +64,16 @@ pub(crate) fn all(workspace: &Workspace) -> Vec<Step> {
     steps
 }
 
-fn clippy_of_models(workspace: &Workspace) -> Invocation {
-    loom::configured(Invocation::cargo(workspace.root()), &loom::target(workspace))
-        .words("clippy -p unforget-sync --all-targets -- -D warnings")
+fn models(checker: Checker) -> Step {
+    Step { title: checker.name().into(), action: Action::Models(checker) }
+}
+
+fn clippy_of_models(workspace: &Workspace, checker: Checker) -> Step {
+    let cargo = Invocation::cargo(workspace.root());
+    let clippy = checker
+        .configured(cargo, &checker.target(workspace))
+        .words("clippy -p unforget-sync --all-targets -- -D warnings");
+    Step { title: format!("clippy ({})", checker.name()), action: Action::Cargo(clippy) }
 }
 
 fn rustdoc(workspace: &Workspace) -> Invocation {
@@ -96,8 +105,13 @@ mod tests {
 
     #[test]
     fn configurations_that_need_other_flags_do_not_share_a_build_directory() {
-        for line in lines().iter().filter(|line| line.contains("unforget_loom")) {
-            assert!(line.contains("CARGO_TARGET_DIR="), "{line}");
+        for checker in ["loom", "shuttle"] {
+            let lines = lines();
+            let line = lines.iter().find(|line| line.contains(&format!("--cfg unforget_{checker}")));
+            let line = line.expect("its configuration is linted");
+            let directory = format!("/{checker} ");
+            assert!(line.contains("CARGO_TARGET_DIR=") && line.contains(&directory), "{line}");
+            assert!(lines.contains(&format!("cargo xtask {checker}")), "its models are run");
         }
     }
 }

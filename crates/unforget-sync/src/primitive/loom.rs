@@ -12,7 +12,6 @@ use ::std::time::Instant;
 
 use ::loom::cell::UnsafeCell;
 
-use super::Arc;
 use super::model::{self, Mode};
 use crate::Clock;
 
@@ -168,13 +167,13 @@ impl Condvar {
 /// thread that loads and then stores is never run before a load that came first. So every access is preceded by a
 /// read-modify-write of a second atomic, which nothing hides. Relaxed, it orders nothing that the first does not.
 #[derive(Default)]
-struct Watched<A> {
+pub(super) struct Watched<A> {
     atomic: A,
     accesses: atomic::AtomicUsize,
 }
 
 impl<A> Watched<A> {
-    fn access(&self) -> &A {
+    pub(super) fn access(&self) -> &A {
         self.accesses.fetch_add(1, atomic::Ordering::Relaxed);
         &self.atomic
     }
@@ -228,37 +227,5 @@ impl<T> Default for OnceLock<T> {
 impl<T> fmt::Debug for OnceLock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnceLock").finish_non_exhaustive()
-    }
-}
-
-/// arc-swap's contract, modelled: the pointer is an atomic that a load may see late, never torn, never backwards.
-///
-/// The pointer is an index into everything published in this execution, so an address is never used twice.
-pub(crate) struct AtomicSnapshot<T> {
-    /// Release by `replace`, Acquire by `load`: the value is complete before its index can be seen.
-    current: Watched<atomic::AtomicUsize>,
-    published: ::std::sync::Mutex<Vec<Arc<T>>>,
-}
-
-impl<T> AtomicSnapshot<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self { current: Watched::default(), published: ::std::sync::Mutex::new(vec![Arc::new(value)]) }
-    }
-
-    pub(crate) fn load(&self) -> Arc<T> {
-        self.at(self.current.access().load(atomic::Ordering::Acquire))
-    }
-
-    pub(crate) fn replace(&self, value: Arc<T>) -> Arc<T> {
-        let index = {
-            let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
-            published.push(value);
-            published.len() - 1
-        };
-        self.at(self.current.access().swap(index, atomic::Ordering::AcqRel))
-    }
-
-    fn at(&self, index: usize) -> Arc<T> {
-        Arc::clone(&self.published.lock().unwrap_or_else(PoisonError::into_inner)[index])
     }
 }

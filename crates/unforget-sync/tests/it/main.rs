@@ -1,6 +1,6 @@
 //! The primitives on real threads and against oracles. Their schedules are enumerated in `tests/loom.rs`.
 
-#![cfg(not(unforget_loom))]
+#![cfg(not(any(unforget_loom, unforget_shuttle)))]
 
 #[cfg(test)]
 mod backoff;

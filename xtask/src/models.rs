@@ -1,4 +1,4 @@
-//! Runs the concurrency models of `unforget-sync`, each in a process of its own.
+//! Runs the concurrency models of `unforget-sync` under loom or shuttle, each in a process of its own.
 //!
 //! A model that fails while it holds a modelled mutex aborts its process, and would take the verdicts of the
 //! models after it along.
@@ -16,17 +16,64 @@ use crate::workspace::Workspace;
 pub(crate) const MODEL_LIMIT: Duration = Duration::from_mins(2);
 /// The same for `--long`.
 const LONG_MODEL_LIMIT: Duration = Duration::from_mins(30);
-/// Set to `1` for the models under `--long`, which then explore with wider bounds.
-const LONG_VARIABLE: &str = "UNFORGET_LOOM_LONG";
-/// The configuration the models are compiled under; our own, so that no dependency reacts to it.
-const CONFIGURATION: &str = "--cfg unforget_loom";
 const PACKAGE: &str = "unforget-sync";
-/// What a model prints after the number of executions it explored…
-const EXECUTIONS: &str = "executions";
-/// …or before it.
-const EXECUTIONS_COLON: &str = "executions:";
 /// How much of a failed model's output is printed.
 const TAIL_LINES: usize = 60;
+
+/// What runs the models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checker {
+    /// Every schedule of small models.
+    Loom,
+    /// Thousands of schedules of large ones.
+    Shuttle,
+}
+
+impl Checker {
+    /// The name of its task, of its test binary and of its build directory.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Loom => "loom",
+            Self::Shuttle => "shuttle",
+        }
+    }
+
+    /// The configuration its models are compiled under; our own, so that no dependency reacts to it.
+    fn configuration(self) -> &'static str {
+        match self {
+            Self::Loom => "--cfg unforget_loom",
+            Self::Shuttle => "--cfg unforget_shuttle",
+        }
+    }
+
+    /// Set to `1` for the models under `--long`, which then explore further.
+    fn long_variable(self) -> &'static str {
+        match self {
+            Self::Loom => "UNFORGET_LOOM_LONG",
+            Self::Shuttle => "UNFORGET_SHUTTLE_LONG",
+        }
+    }
+
+    /// What a model counts: it prints this word after the number, or before it with a colon.
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Loom => "executions",
+            Self::Shuttle => "schedules",
+        }
+    }
+
+    /// Where everything under its configuration is built: its flags would otherwise rebuild the rest.
+    pub(crate) fn target(self, workspace: &Workspace) -> PathBuf {
+        workspace.target().join(self.name())
+    }
+
+    /// Compiles whatever the invocation compiles under its configuration, in a directory of its own.
+    pub(crate) fn configured(self, invocation: Invocation, target: &Path) -> Invocation {
+        invocation
+            .flags("RUSTFLAGS", self.configuration())
+            .environment("CARGO_TARGET_DIR", target.to_string_lossy())
+    }
+}
 
 /// Which models to run, and how far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,14 +85,15 @@ pub(crate) struct Selection {
 
 /// The compiled models.
 pub(crate) struct Models {
+    checker: Checker,
     binary: PathBuf,
     directory: PathBuf,
     names: Vec<String>,
 }
 
 /// Runs the selected models and prints a line for each; `false` when one failed or none was found.
-pub(crate) fn run(workspace: &Workspace, selection: &Selection) -> Result<bool, Error> {
-    let models = Models::build(workspace.root(), &target(workspace))?;
+pub(crate) fn run(workspace: &Workspace, checker: Checker, selection: &Selection) -> Result<bool, Error> {
+    let models = Models::build(checker, workspace.root(), &checker.target(workspace))?;
     let wanted = |name: &&String| selection.name.as_deref().is_none_or(|part| name.contains(part));
     let selected: Vec<_> = models.names.iter().filter(wanted).collect();
     if selected.is_empty() {
@@ -53,41 +101,32 @@ pub(crate) fn run(workspace: &Workspace, selection: &Selection) -> Result<bool, 
         return Ok(false);
     }
     let width = selected.iter().map(|name| name.len()).max().unwrap_or_default();
-    println!("{:width$}  {:>10}  {:>8}", "model", "executions", "seconds");
+    println!("{:width$}  {:>10}  {:>8}", "model", checker.unit(), "seconds");
     let mut failures = 0;
     for name in &selected {
         let limit = if selection.long { LONG_MODEL_LIMIT } else { MODEL_LIMIT };
         let run = models.run(name, limit, selection.long)?;
-        println!("{}", row(name, width, &run, limit));
+        println!("{}", row(checker, name, width, &run, limit));
         failures += usize::from(run.ending != Ending::Success);
     }
     println!("{} of {} models passed.", selected.len() - failures, selected.len());
     Ok(failures == 0)
 }
 
-/// Where everything under the models' configuration is built: its flags would otherwise rebuild the rest.
-pub(crate) fn target(workspace: &Workspace) -> PathBuf {
-    workspace.target().join("loom")
-}
-
-/// Compiles whatever the invocation compiles under the models' configuration, in a directory of its own.
-pub(crate) fn configured(invocation: Invocation, target: &Path) -> Invocation {
-    invocation.flags("RUSTFLAGS", CONFIGURATION).environment("CARGO_TARGET_DIR", target.to_string_lossy())
-}
-
 impl Models {
     /// Compiles the models of the workspace at `root`.
-    pub(crate) fn build(root: &Path, target: &Path) -> Result<Self, Error> {
-        let build = configured(Invocation::cargo(root), target)
-            .words("test --release -p unforget-sync --test loom --no-run")
+    pub(crate) fn build(checker: Checker, root: &Path, target: &Path) -> Result<Self, Error> {
+        let build = checker
+            .configured(Invocation::cargo(root), target)
+            .words(&format!("test --release -p {PACKAGE} --test {} --no-run", checker.name()))
             .arguments(["--message-format=json-render-diagnostics"]);
         let failed = || Error::Failed { command: build.to_string() };
         let messages = build.standard_output()?.ok_or_else(failed)?;
-        let binary = executable(&messages).ok_or_else(failed)?;
+        let binary = executable(checker, &messages).ok_or_else(failed)?;
         let directory = root.join("crates").join(PACKAGE);
         let list = Invocation::new(binary.to_string_lossy(), &directory).words("--list --format terse");
         let listed = list.standard_output()?.ok_or_else(|| Error::Failed { command: list.to_string() })?;
-        Ok(Self { binary, directory, names: names(&String::from_utf8_lossy(&listed)) })
+        Ok(Self { checker, binary, directory, names: names(&String::from_utf8_lossy(&listed)) })
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
@@ -99,16 +138,16 @@ impl Models {
         let binary = self.binary.to_string_lossy();
         let mut model = Invocation::new(binary, &self.directory).arguments(["--exact", name, "--nocapture"]);
         if long {
-            model = model.environment(LONG_VARIABLE, "1");
+            model = model.environment(self.checker.long_variable(), "1");
         }
         model.run_within(limit)
     }
 }
 
-fn executable(messages: &[u8]) -> Option<PathBuf> {
+fn executable(checker: Checker, messages: &[u8]) -> Option<PathBuf> {
     Message::parse_stream(messages).filter_map(Result::ok).find_map(|message| match message {
         Message::CompilerArtifact(artifact)
-            if artifact.target.name == "loom" && artifact.target.is_test() =>
+            if artifact.target.name == checker.name() && artifact.target.is_test() =>
         {
             artifact.executable.map(Into::into)
         }
@@ -120,9 +159,9 @@ fn names(listed: &str) -> Vec<String> {
     listed.lines().filter_map(|line| line.strip_suffix(": test")).map(String::from).collect()
 }
 
-fn row(name: &str, width: usize, run: &Run, limit: Duration) -> String {
-    let executions = executions(&run.text).map_or_else(|| "-".into(), |count| count.to_string());
-    let row = format!("{name:width$}  {executions:>10}  {:>8.1}", run.took.as_secs_f64());
+fn row(checker: Checker, name: &str, width: usize, run: &Run, limit: Duration) -> String {
+    let count = count(checker.unit(), &run.text).map_or_else(|| "-".into(), |count| count.to_string());
+    let row = format!("{name:width$}  {count:>10}  {:>8.1}", run.took.as_secs_f64());
     match run.ending {
         Ending::Success => row,
         Ending::Failure => format!("{row}  FAILED\n{}", tail(&run.text, TAIL_LINES)),
@@ -130,11 +169,12 @@ fn row(name: &str, width: usize, run: &Run, limit: Duration) -> String {
     }
 }
 
-/// Adds up what a model printed, once for each mode it was run in: `135 executions` or `executions: 135`.
-fn executions(text: &str) -> Option<u64> {
+/// Adds up what a model printed, once for each way it was run: `135 executions` or `executions: 135`.
+fn count(unit: &str, text: &str) -> Option<u64> {
     let words: Vec<_> = text.split_whitespace().collect();
     let counts = words.windows(2).filter_map(|pair| match pair {
-        [EXECUTIONS_COLON, count] | [count, EXECUTIONS] => count.parse::<u64>().ok(),
+        [word, count] if word.strip_suffix(':') == Some(unit) => count.parse::<u64>().ok(),
+        [count, word] if *word == unit => count.parse::<u64>().ok(),
         _ => None,
     });
     counts.fold(None, |sum, count| Some(sum.unwrap_or(0) + count))
@@ -165,13 +205,18 @@ mod tests {
     fn executions_of_all_modes_are_added_up() {
         let printed =
             "running 1 test\ntest a ... a Plain: 135 executions in 9 ms\nexecutions: 7 (bound 3)\nok\n";
-        assert_eq!(executions(printed), Some(142));
-        assert_eq!(executions("running 1 test\n"), None);
+        assert_eq!(count("executions", printed), Some(142));
+        assert_eq!(count("executions", "running 1 test\n"), None);
+        let printed = "a random: 1000 schedules in 9 ms\na pct: 1000 schedules in 9 ms\n";
+        assert_eq!(count("schedules", printed), Some(2000));
+        assert_eq!(count("executions", printed), None, "another checker's counts");
     }
 
     #[test]
     fn a_row_says_how_the_model_ended() {
-        let row = |ending| row("queue", 6, &run(ending, "executions: 9\nlost a wakeup"), MODEL_LIMIT);
+        let row = |ending| {
+            row(Checker::Loom, "queue", 6, &run(ending, "executions: 9\nlost a wakeup"), MODEL_LIMIT)
+        };
         assert_eq!(row(Ending::Success), "queue            9       1.5");
         assert!(row(Ending::Failure).contains("FAILED\n    | executions: 9\n    | lost a wakeup"));
         assert!(row(Ending::Killed).ends_with("KILLED: it still ran after 120 s"));
@@ -191,8 +236,28 @@ mod tests {
         };
         let library = artifact("loom", "lib", "null");
         let test = artifact("loom", "test", "\"deps/loom-1\"");
-        assert_eq!(executable(format!("{library}\n{test}\n").as_bytes()), Some("deps/loom-1".into()));
-        assert_eq!(executable(library.as_bytes()), None, "the library of that name is no model");
+        assert_eq!(
+            executable(Checker::Loom, format!("{library}\n{test}\n").as_bytes()),
+            Some("deps/loom-1".into())
+        );
+        assert_eq!(
+            executable(Checker::Loom, library.as_bytes()),
+            None,
+            "the library of that name is no model"
+        );
+        assert_eq!(executable(Checker::Shuttle, test.as_bytes()), None, "another checker's models");
+    }
+
+    #[test]
+    fn each_checker_builds_under_its_own_configuration_in_its_own_directory() {
+        let workspace = Workspace::load(&crate::root()).expect("cargo describes the workspace");
+        for (checker, name) in [(Checker::Loom, "loom"), (Checker::Shuttle, "shuttle")] {
+            let target = checker.target(&workspace);
+            assert!(target.ends_with(name), "{}", target.display());
+            let line = checker.configured(Invocation::new("cargo", Path::new(".")), &target).to_string();
+            assert!(line.contains(&format!("--cfg unforget_{name}")), "{line}");
+            assert!(checker.long_variable().contains(&name.to_uppercase()), "{}", checker.long_variable());
+        }
     }
 
     #[test]
