@@ -61,6 +61,7 @@ mod backoff;
 mod clock;
 mod coalescer;
 mod contention;
+mod hint;
 mod init_cell;
 mod random;
 mod registry;

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, SystemClock};
+use crate::hint::Hint;
 use crate::primitive::{Arc, Condvar, Mutex, MutexGuard};
 
 type Outcome<R> = Result<R, TicketError>;
@@ -54,15 +55,25 @@ pub struct Completer<R> {
 /// Where the two meet. Its lock is a leaf: nothing is called and no other lock is taken while it is held.
 struct Slot<R> {
     state: Mutex<State<R>>,
-    /// Notified once, after `state` became `Resolved`. One waiter: a ticket cannot be cloned.
+    /// Notified once, after `state` became `Resolved`, if someone was blocked. One waiter: a ticket cannot be cloned.
     resolved: Condvar,
+    /// Set once `state` is `Resolved`.
+    come: Hint,
 }
 
 /// Only ever moves down this list.
 enum State<R> {
-    Pending(Option<Waker>),
+    Pending(Waiting),
     Resolved(Outcome<R>),
     Taken,
+}
+
+/// Who is to be told. Both can be: a ticket that was polled may be waited for, for a while, and polled again.
+#[derive(Default)]
+struct Waiting {
+    /// A thread waits, or has waited, for the notification. Without one it is not sent: it is a call of the kernel.
+    blocked: bool,
+    waker: Option<Waker>,
 }
 
 impl<R> Ticket<R> {
@@ -81,9 +92,10 @@ impl<R> Ticket<R> {
     /// If this ticket has already returned its outcome as a future.
     pub fn wait(self) -> Result<R, TicketError> {
         self.assert_not_finished();
+        self.slot.come.wait_a_moment();
         let mut state = self.slot.state.lock();
         loop {
-            if let Some(outcome) = state.take() {
+            if let Some(outcome) = state.take_or_block() {
                 return outcome;
             }
             state = self.slot.resolved.wait(state);
@@ -134,7 +146,7 @@ impl<R> Ticket<R> {
         let mut state = self.slot.state.lock();
         let mut timed_out = false;
         loop {
-            if let Some(outcome) = state.take() {
+            if let Some(outcome) = state.take_or_block() {
                 return Some(outcome);
             }
             if timed_out {
@@ -169,7 +181,7 @@ impl<R> Future for Ticket<R> {
             self.finished = true;
             return Poll::Ready(outcome);
         }
-        let replaced = mem::replace(&mut *state, State::Pending(Some(waker)));
+        let replaced = state.poll_with(waker);
         drop(state);
         drop(replaced);
         Poll::Pending
@@ -185,7 +197,8 @@ impl<R> fmt::Debug for Ticket<R> {
 impl<R> Completer<R> {
     /// A completer and what becomes its ticket once its place in the queue is known.
     pub(crate) fn pending() -> (Self, PendingTicket<R>) {
-        let slot = Arc::new(Slot { state: Mutex::new(State::Pending(None)), resolved: Condvar::new() });
+        let state = Mutex::new(State::Pending(Waiting::default()));
+        let slot = Arc::new(Slot { state, resolved: Condvar::new(), come: Hint::new() });
         (Self { slot: Some(Arc::clone(&slot)) }, PendingTicket(slot))
     }
 
@@ -234,9 +247,14 @@ impl<R> PendingTicket<R> {
 impl<R> Slot<R> {
     fn resolve(&self, outcome: Outcome<R>) {
         let before = replace(self.state.lock(), State::Resolved(outcome));
-        self.resolved.notify_one();
-        if let State::Pending(Some(waker)) = before {
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        self.come.set(true);
+        if let State::Pending(waiting) = before {
+            if waiting.blocked {
+                self.resolved.notify_one();
+            }
+            if let Some(waker) = waiting.waker {
+                let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            }
         }
     }
 }
@@ -254,6 +272,23 @@ impl<R> State<R> {
                 *self = unresolved;
                 None
             }
+        }
+    }
+
+    /// Whoever gets `None` is notified once there is an outcome, if it lets go of the lock only by waiting.
+    fn take_or_block(&mut self) -> Option<Outcome<R>> {
+        let outcome = self.take();
+        if let Self::Pending(waiting) = self {
+            waiting.blocked = true;
+        }
+        outcome
+    }
+
+    /// Has `waker` woken once there is an outcome, and returns the one that it replaces.
+    fn poll_with(&mut self, waker: Waker) -> Option<Waker> {
+        match self {
+            Self::Pending(waiting) => waiting.waker.replace(waker),
+            Self::Resolved(_) | Self::Taken => Some(waker),
         }
     }
 }

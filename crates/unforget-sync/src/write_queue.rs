@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, SystemClock};
+use crate::hint::Hint;
 use crate::primitive::{Arc, Condvar, Mutex, MutexGuard};
 use crate::ticket::{Completer, Ticket, TicketError};
 
@@ -87,9 +88,11 @@ struct Shared<Op, R> {
     limits: Limits,
     weigh: fn(&Op) -> usize,
     state: Mutex<State<Op, R>>,
-    /// Notified when `queued` stops being empty and when the queue closes. All waiters: `Consumer::wait` takes
+    /// Notified when something is queued while a consumer is blocked, and when the queue closes. All waiters: `Consumer::wait` takes
     /// nothing, so that one woken waiter does not stand for another.
     not_empty: Condvar,
+    /// Set while there is something for the consumer to do.
+    pending: Hint,
 }
 
 /// How long a submitter waits for room.
@@ -107,8 +110,13 @@ enum Refused {
 impl<Op, R> WriteQueue<Op, R> {
     /// Creates an open queue and its one consumer. `weigh` says how many bytes an operation counts for.
     pub fn new(limits: Limits, weigh: fn(&Op) -> usize) -> (Self, Consumer<Op, R>) {
-        let shared =
-            Arc::new(Shared { limits, weigh, state: Mutex::new(State::new()), not_empty: Condvar::new() });
+        let shared = Arc::new(Shared {
+            limits,
+            weigh,
+            state: Mutex::new(State::new()),
+            not_empty: Condvar::new(),
+            pending: Hint::new(),
+        });
         let consumer = Consumer::new(Arc::clone(&shared));
         (Self { handle: Arc::new(Handle { shared }) }, consumer)
     }
@@ -235,10 +243,13 @@ impl<Op, R> Shared<Op, R> {
             Err(Refused::Full) => return Err(SubmitError::Full(op)),
             Err(Refused::Closed) => return Err(SubmitError::Closed(op)),
         };
-        let was_empty = state.len() == 0;
+        if state.len() == 0 {
+            self.pending.set(true);
+        }
         let sequence = state.push(op, weight, completer);
+        let blocked = state.wake_consumer();
         self.unlock_and_admit_next(state);
-        if was_empty {
+        if blocked {
             self.not_empty.notify_all();
         }
         Ok(ticket.into_ticket(sequence))
@@ -311,6 +322,7 @@ impl<Op, R> Shared<Op, R> {
             Close::Abort => Vec::from(state.swap_queued(Vec::new().into())),
         };
         drop(state);
+        self.pending.set(true);
         self.not_empty.notify_all();
         for turn in line {
             turn.notify_one();

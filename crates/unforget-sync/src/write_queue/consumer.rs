@@ -40,6 +40,7 @@ impl<Op, R> Consumer<Op, R> {
     /// # Blocking
     /// Until something is queued or the queue closes.
     pub fn wait(&self) -> bool {
+        self.shared.pending.wait_a_moment();
         let mut state = self.shared.state.lock();
         loop {
             if state.len() > 0 {
@@ -48,6 +49,7 @@ impl<Op, R> Consumer<Op, R> {
             if state.is_closed() {
                 return false;
             }
+            state.block_consumer();
             state = self.shared.not_empty.wait(state);
         }
     }
@@ -56,13 +58,20 @@ impl<Op, R> Consumer<Op, R> {
     ///
     /// From here on the operations cannot be withdrawn, and submitters waiting for room get it.
     pub fn take(&mut self) -> Vec<Entry<Op, R>> {
+        let mut batch = Vec::new();
+        self.take_into(&mut batch);
+        batch
+    }
+
+    /// Takes like [`take`](Self::take), and appends to `batch`, which can be used again for the next.
+    pub fn take_into(&mut self, batch: &mut Vec<Entry<Op, R>>) {
         let spare = std::mem::take(&mut self.spare);
         let mut state = self.shared.state.lock();
-        let mut batch = state.swap_queued(spare);
+        let mut taken = state.swap_queued(spare);
+        self.shared.pending.set(false);
         self.shared.unlock_and_admit_next(state);
-        let entries = batch.drain(..).map(|Queued { op, completer, .. }| Entry { op, completer }).collect();
-        self.spare = batch;
-        entries
+        batch.extend(taken.drain(..).map(|Queued { op, completer, .. }| Entry { op, completer }));
+        self.spare = taken;
     }
 }
 

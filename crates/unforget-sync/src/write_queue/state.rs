@@ -17,6 +17,7 @@ pub(super) struct State<Op, R> {
     line: VecDeque<Place>,
     next_place: u64,
     closed: bool,
+    consumer_blocked: bool,
 }
 
 /// An operation that the consumer has not taken.
@@ -43,6 +44,7 @@ impl<Op, R> State<Op, R> {
             line: VecDeque::new(),
             next_place: 0,
             closed: false,
+            consumer_blocked: false,
         }
     }
 
@@ -56,6 +58,16 @@ impl<Op, R> State<Op, R> {
 
     pub(super) fn close(&mut self) {
         self.closed = true;
+    }
+
+    /// The consumer is about to wait, and has seen that there is nothing to wait no longer for.
+    pub(super) fn block_consumer(&mut self) {
+        self.consumer_blocked = true;
+    }
+
+    /// Says whether the consumer has blocked and was not woken since.
+    pub(super) fn wake_consumer(&mut self) -> bool {
+        mem::take(&mut self.consumer_blocked)
     }
 
     pub(super) fn has_room(&self, limits: &Limits, weight: usize) -> bool {

@@ -1,0 +1,134 @@
+//! Ways to hand an operation to one consumer and get its result back, behind one face.
+
+use std::num::NonZeroUsize;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use unforget_sync::{Limits, Ticket, WriteQueue};
+
+/// More than is ever in flight here, so that nobody waits for room: waiting for room is not what is measured.
+const CAPACITY: usize = 8192;
+
+/// A queue with a consumer that answers every operation with its number.
+pub(crate) trait Lane: Clone + Send {
+    /// What a submitted operation leaves to wait for.
+    type Reply;
+
+    /// Starts the consumer. It ends when the last clone of the lane is dropped.
+    fn start() -> (Self, JoinHandle<()>);
+
+    /// Hands over an operation.
+    fn submit(&self, op: u64) -> Self::Reply;
+
+    /// Waits for the result.
+    fn wait(reply: Self::Reply) -> u64;
+}
+
+/// `WriteQueue`, its consumer completing a whole batch.
+#[derive(Clone)]
+pub(crate) struct Unforget(WriteQueue<u64, u64>);
+
+impl Lane for Unforget {
+    type Reply = Ticket<u64>;
+
+    fn start() -> (Self, JoinHandle<()>) {
+        let ops = NonZeroUsize::MIN.saturating_add(CAPACITY - 1);
+        let (queue, mut consumer) = WriteQueue::new(Limits { ops, bytes: NonZeroUsize::MAX }, |_| 8);
+        let consumer = thread::spawn(move || {
+            let mut batch = Vec::new();
+            while consumer.wait() {
+                consumer.take_into(&mut batch);
+                for entry in batch.drain(..) {
+                    entry.completer.complete(entry.op);
+                }
+            }
+        });
+        (Self(queue), consumer)
+    }
+
+    fn submit(&self, op: u64) -> Ticket<u64> {
+        self.0.submit(op).expect("the queue is open")
+    }
+
+    fn wait(reply: Ticket<u64>) -> u64 {
+        reply.wait().expect("the consumer answers")
+    }
+}
+
+/// A channel of operations, each with a channel for its reply.
+macro_rules! channel_lane {
+    ($(#[$doc:meta])* $name:ident, $sender:ty, $receiver:ty, $channel:expr, $reply:expr) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub(crate) struct $name($sender);
+
+        impl Lane for $name {
+            type Reply = $receiver;
+
+            fn start() -> (Self, JoinHandle<()>) {
+                let (sender, receiver) = $channel(CAPACITY);
+                let consumer = thread::spawn(move || {
+                    while let Ok((op, reply)) = receiver.recv() {
+                        reply.send(op).expect("the submitter waits");
+                    }
+                });
+                (Self(sender), consumer)
+            }
+
+            fn submit(&self, op: u64) -> Self::Reply {
+                let (reply, receiver) = $reply();
+                self.0.send((op, reply)).expect("the consumer runs");
+                receiver
+            }
+
+            fn wait(reply: Self::Reply) -> u64 {
+                reply.recv().expect("the consumer answers")
+            }
+        }
+    };
+}
+
+channel_lane!(
+    /// crossbeam-channel with a `oneshot` for each reply: the usual choice.
+    CrossbeamOneshot,
+    crossbeam::channel::Sender<(u64, oneshot::Sender<u64>)>,
+    oneshot::Receiver<u64>,
+    crossbeam::channel::bounded::<(u64, oneshot::Sender<u64>)>,
+    oneshot::channel::<u64>
+);
+
+channel_lane!(
+    /// crossbeam-channel for both ways.
+    Crossbeam,
+    crossbeam::channel::Sender<(u64, crossbeam::channel::Sender<u64>)>,
+    crossbeam::channel::Receiver<u64>,
+    crossbeam::channel::bounded::<(u64, crossbeam::channel::Sender<u64>)>,
+    || crossbeam::channel::bounded::<u64>(1)
+);
+
+channel_lane!(
+    /// The standard library for both ways.
+    StdMpsc,
+    mpsc::SyncSender<(u64, mpsc::SyncSender<u64>)>,
+    mpsc::Receiver<u64>,
+    mpsc::sync_channel::<(u64, mpsc::SyncSender<u64>)>,
+    || mpsc::sync_channel::<u64>(1)
+);
+
+channel_lane!(
+    /// flume with a `oneshot` for each reply.
+    FlumeOneshot,
+    flume::Sender<(u64, oneshot::Sender<u64>)>,
+    oneshot::Receiver<u64>,
+    flume::bounded::<(u64, oneshot::Sender<u64>)>,
+    oneshot::channel::<u64>
+);
+
+channel_lane!(
+    /// kanal with a `oneshot` for each reply.
+    KanalOneshot,
+    kanal::Sender<(u64, oneshot::Sender<u64>)>,
+    oneshot::Receiver<u64>,
+    kanal::bounded::<(u64, oneshot::Sender<u64>)>,
+    oneshot::channel::<u64>
+);

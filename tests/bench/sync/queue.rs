@@ -1,0 +1,39 @@
+//! Round trips: submit, the consumer completes, wait.
+
+use crate::Effort;
+use crate::drive::{Workload, drive};
+use crate::lanes::{Crossbeam, CrossbeamOneshot, FlumeOneshot, KanalOneshot, Lane, StdMpsc, Unforget};
+use crate::table::{Contender, compare};
+
+/// Producers and how many operations each keeps in flight.
+const SHAPES: [(usize, usize); 6] = [(1, 1), (4, 1), (16, 1), (64, 1), (4, 256), (16, 256)];
+
+/// Measures the workloads with `wanted` in their title.
+pub(crate) fn run(effort: Effort, wanted: &str) {
+    for (producers, in_flight) in SHAPES {
+        let operations = effort.scale * if in_flight == 1 { 2_048 } else { 16_384 };
+        let workload = Workload { producers, in_flight, operations };
+        let title =
+            format!("round trip, {producers} producers, {in_flight} in flight each, {operations} operations");
+        if !title.contains(wanted) {
+            continue;
+        }
+        compare(
+            &title,
+            effort.rounds,
+            &[
+                contender::<Unforget>("unforget WriteQueue", workload),
+                contender::<CrossbeamOneshot>("crossbeam-channel + oneshot", workload),
+                contender::<Crossbeam>("crossbeam-channel + bounded(1)", workload),
+                contender::<StdMpsc>("std mpsc + sync_channel(1)", workload),
+                contender::<FlumeOneshot>("flume + oneshot", workload),
+                contender::<KanalOneshot>("kanal + oneshot", workload),
+            ],
+        );
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts here are far below 2^52")]
+fn contender<L: Lane>(name: &'static str, workload: Workload) -> Contender {
+    Contender::new(name, move || drive::<L>(workload).as_nanos() as f64 / workload.operations as f64)
+}
