@@ -61,10 +61,10 @@ mod backoff;
 mod clock;
 mod coalescer;
 mod contention;
-mod hint;
 mod init_cell;
 mod random;
 mod registry;
+mod shortcut;
 mod snapshot_cell;
 mod ticket;
 mod write_queue;
@@ -77,7 +77,7 @@ pub use init_cell::{InitCell, InitError};
 pub use registry::{Registry, Shared};
 pub use snapshot_cell::{Published, SnapshotCell};
 pub use ticket::{Completer, Ticket, TicketError, WaitError};
-pub use write_queue::{Close, Consumer, Entry, Limits, SubmitError, WriteQueue};
+pub use write_queue::{Close, Consumer, Entry, Lead, Limits, SubmitError, WriteQueue};
 
 /// Compiles and runs the example of the README.
 #[cfg(doctest)]

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, SystemClock};
-use crate::hint::Hint;
 use crate::primitive::{Arc, Condvar, Mutex, MutexGuard};
+use crate::shortcut::{Hint, unshare};
 
 type Outcome<R> = Result<R, TicketError>;
 
@@ -93,12 +93,17 @@ impl<R> Ticket<R> {
     pub fn wait(self) -> Result<R, TicketError> {
         self.assert_not_finished();
         self.slot.come.wait_a_moment();
-        let mut state = self.slot.state.lock();
+        let slot = match unshare(self.slot) {
+            // The completer has let go, which it does after resolving.
+            Ok(slot) => return slot.state.into_inner().into_outcome(),
+            Err(shared) => shared,
+        };
+        let mut state = slot.state.lock();
         loop {
             if let Some(outcome) = state.take_or_block() {
                 return outcome;
             }
-            state = self.slot.resolved.wait(state);
+            state = slot.resolved.wait(state);
         }
     }
 
@@ -272,6 +277,14 @@ impl<R> State<R> {
                 *self = unresolved;
                 None
             }
+        }
+    }
+
+    /// For who holds the state alone. Then it is resolved: a completer resolves before it lets go.
+    fn into_outcome(self) -> Outcome<R> {
+        match self {
+            Self::Resolved(outcome) => outcome,
+            Self::Pending(_) | Self::Taken => Err(TicketError::Abandoned),
         }
     }
 

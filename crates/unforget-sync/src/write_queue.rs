@@ -2,6 +2,8 @@
 
 mod consumer;
 mod error;
+mod lead;
+mod shared;
 mod state;
 
 use std::fmt;
@@ -9,13 +11,14 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, SystemClock};
-use crate::hint::Hint;
-use crate::primitive::{Arc, Condvar, Mutex, MutexGuard};
-use crate::ticket::{Completer, Ticket, TicketError};
+use crate::primitive::Arc;
+use crate::ticket::{Ticket, TicketError};
 
 pub use self::consumer::{Consumer, Entry};
 pub use self::error::SubmitError;
-use self::state::{Queued, State};
+pub use self::lead::Lead;
+use self::shared::{Patience, Shared};
+use self::state::Queued;
 
 /// Bounds what a queue holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,44 +82,10 @@ struct Handle<Op, R> {
     shared: Arc<Shared<Op, R>>,
 }
 
-/// What the queue and its consumer share.
-///
-/// One lock, and under it no foreign code and no other lock: operations and results are weighed, dropped and
-/// completed outside, threads are woken after unlocking. Everything that a wakeup is about is decided by `state`
-/// alone, under the lock, so that a wakeup may come late or for nothing but is never the only trace of a change.
-struct Shared<Op, R> {
-    limits: Limits,
-    weigh: fn(&Op) -> usize,
-    state: Mutex<State<Op, R>>,
-    /// Notified when something is queued while a consumer is blocked, and when the queue closes. All waiters: `Consumer::wait` takes
-    /// nothing, so that one woken waiter does not stand for another.
-    not_empty: Condvar,
-    /// Set while there is something for the consumer to do.
-    pending: Hint,
-}
-
-/// How long a submitter waits for room.
-enum Patience<'a> {
-    None,
-    Until(&'a dyn Clock, Instant),
-    Unlimited,
-}
-
-enum Refused {
-    Full,
-    Closed,
-}
-
 impl<Op, R> WriteQueue<Op, R> {
     /// Creates an open queue and its one consumer. `weigh` says how many bytes an operation counts for.
     pub fn new(limits: Limits, weigh: fn(&Op) -> usize) -> (Self, Consumer<Op, R>) {
-        let shared = Arc::new(Shared {
-            limits,
-            weigh,
-            state: Mutex::new(State::new()),
-            not_empty: Condvar::new(),
-            pending: Hint::new(),
-        });
+        let shared = Arc::new(Shared::new(limits, weigh));
         let consumer = Consumer::new(Arc::clone(&shared));
         (Self { handle: Arc::new(Handle { shared }) }, consumer)
     }
@@ -176,7 +145,7 @@ impl<Op, R> WriteQueue<Op, R> {
     /// to take back: the consumer has it, or had it, or another queue issued the ticket.
     pub fn withdraw(&self, ticket: &Ticket<R>) -> Option<Op> {
         let shared = &self.handle.shared;
-        let mut state = shared.state.lock();
+        let mut state = shared.lock();
         let Queued { op, completer, .. } = state.remove(ticket)?;
         shared.unlock_and_admit_next(state);
         completer.resolve(Err(TicketError::Withdrawn));
@@ -190,9 +159,69 @@ impl<Op, R> WriteQueue<Op, R> {
         self.handle.shared.close(how);
     }
 
+    /// Closes the queue like [`Close::Drain`], waits until the consumer has taken everything, and aborts what it has
+    /// not taken when `clock` reaches `deadline`. Returns how many operations were aborted.
+    ///
+    /// What was taken may still be running: its tickets tell.
+    ///
+    /// # Blocking
+    /// Until nothing is queued, at most until the deadline.
+    pub fn drain_until(&self, clock: &dyn Clock, deadline: Instant) -> usize {
+        self.handle.shared.drain_until(clock, deadline)
+    }
+
+    /// Sits down in the consumer's place, if the consumer is idle and nobody came before.
+    ///
+    /// For a caller who would wait for its operation anyway: instead of handing it over, which takes two switches of
+    /// threads, it does the operation itself, with the tools of the consumer. Those are in a mutex that both lock
+    /// after they got the seat; the seat sees to it that neither ever waits there.
+    ///
+    /// `None` is the usual answer of a busy queue, and means to [`submit`](Self::submit): the consumer works, or does
+    /// not lend ([`Consumer::wait_lending`]), another caller has the seat, something is queued, or the queue is closed.
+    ///
+    /// **Guarantee:** everything accepted before was taken and its batch has ended; nothing is taken until the
+    /// [`Lead`] is dropped. So what its holder does has a place in the order of the operations.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    /// use unforget_sync::{Close, Limits, WriteQueue};
+    /// # use std::num::NonZeroUsize;
+    ///
+    /// let limits = Limits { ops: NonZeroUsize::MIN, bytes: NonZeroUsize::MAX };
+    /// let (queue, mut consumer) = WriteQueue::<u64, u64>::new(limits, |_| 8);
+    /// let total = Arc::new(Mutex::new(0));
+    /// let tools = Arc::clone(&total);
+    /// let add = |total: &Mutex<u64>, n| {
+    ///     let mut total = total.lock().expect("not poisoned");
+    ///     *total += n;
+    ///     *total
+    /// };
+    /// let writer = std::thread::spawn(move || {
+    ///     while consumer.wait_lending() {
+    ///         for entry in consumer.take() {
+    ///             entry.completer.complete(add(&tools, entry.op));
+    ///         }
+    ///     }
+    /// });
+    ///
+    /// let sum = match queue.try_lead() {
+    ///     Some(_lead) => Ok(add(&total, 5)),
+    ///     None => queue.submit(5).expect("the queue is open").wait(),
+    /// };
+    /// assert_eq!(sum, Ok(5));
+    /// queue.close(Close::Drain);
+    /// writer.join().expect("the consumer ends when the queue is closed and empty");
+    /// ```
+    pub fn try_lead(&self) -> Option<Lead<'_, Op, R>> {
+        let shared = &*self.handle.shared;
+        let lent = shared.lock().lend_seat();
+        lent.then(|| Lead::new(shared))
+    }
+
     /// Says how many operations are queued and not yet taken.
     pub fn len(&self) -> usize {
-        self.handle.shared.state.lock().len()
+        self.handle.shared.lock().len()
     }
 
     /// Says whether nothing is queued.
@@ -202,12 +231,12 @@ impl<Op, R> WriteQueue<Op, R> {
 
     /// Says how many submitters stand in line for room.
     pub fn waiting(&self) -> usize {
-        self.handle.shared.state.lock().waiting()
+        self.handle.shared.lock().waiting()
     }
 
     /// Says whether the queue has been closed, by anyone, or has lost its consumer.
     pub fn is_closed(&self) -> bool {
-        self.handle.shared.state.lock().is_closed()
+        self.handle.shared.lock().is_closed()
     }
 }
 
@@ -227,116 +256,4 @@ impl<Op, R> Drop for Handle<Op, R> {
     fn drop(&mut self) {
         self.shared.close(Close::Drain);
     }
-}
-
-impl<Op, R> Shared<Op, R> {
-    fn submit(&self, op: Op, patience: &Patience<'_>) -> Result<Ticket<R>, SubmitError<Op>> {
-        let weight = (self.weigh)(&op);
-        let limit = self.limits.bytes.get();
-        if weight > limit {
-            return Err(SubmitError::TooLarge { op, weight, limit });
-        }
-        // Allocated before the lock is taken: what is held up there is everybody.
-        let (completer, ticket) = Completer::pending();
-        let mut state = match self.admit(weight, patience) {
-            Ok(state) => state,
-            Err(Refused::Full) => return Err(SubmitError::Full(op)),
-            Err(Refused::Closed) => return Err(SubmitError::Closed(op)),
-        };
-        if state.len() == 0 {
-            self.pending.set(true);
-        }
-        let sequence = state.push(op, weight, completer);
-        let blocked = state.wake_consumer();
-        self.unlock_and_admit_next(state);
-        if blocked {
-            self.not_empty.notify_all();
-        }
-        Ok(ticket.into_ticket(sequence))
-    }
-
-    /// Returns with the lock held and room for `weight`, or says why not.
-    fn admit(&self, weight: usize, patience: &Patience<'_>) -> Result<MutexGuard<'_, State<Op, R>>, Refused> {
-        let state = self.state.lock();
-        if state.is_closed() {
-            Err(Refused::Closed)
-        } else if state.waiting() == 0 && state.has_room(&self.limits, weight) {
-            Ok(state)
-        } else if matches!(patience, Patience::None) {
-            Err(Refused::Full)
-        } else {
-            self.stand_in_line(state, weight, patience)
-        }
-    }
-
-    /// Waits for room behind those who came before.
-    ///
-    /// Whoever leaves the line, for whatever reason, makes the next one its head, and that one may fit although
-    /// this one did not. So nobody leaves without [`unlock_and_admit_next`](Self::unlock_and_admit_next): here, or
-    /// in `submit` once the operation is queued.
-    fn stand_in_line<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State<Op, R>>,
-        weight: usize,
-        patience: &Patience<'_>,
-    ) -> Result<MutexGuard<'a, State<Op, R>>, Refused> {
-        let my_turn = Arc::new(Condvar::new());
-        let place = state.join_line(weight, &my_turn);
-        let mut timed_out = false;
-        let refused = loop {
-            if state.is_closed() {
-                break Refused::Closed;
-            }
-            if state.is_head(place) && state.has_room(&self.limits, weight) {
-                state.leave_line(place);
-                return Ok(state);
-            }
-            if timed_out {
-                break Refused::Full;
-            }
-            (state, timed_out) = match patience {
-                Patience::Until(clock, deadline) => my_turn.wait_until(state, *clock, *deadline),
-                Patience::None | Patience::Unlimited => (my_turn.wait(state), false),
-            };
-        };
-        state.leave_line(place);
-        self.unlock_and_admit_next(state);
-        Err(refused)
-    }
-
-    /// Ends a change that may have made room, or a new head of the line.
-    fn unlock_and_admit_next(&self, state: MutexGuard<'_, State<Op, R>>) {
-        let admitted = state.head_with_room(&self.limits);
-        drop(state);
-        if let Some(turn) = admitted {
-            turn.notify_one();
-        }
-    }
-
-    fn close(&self, how: Close) {
-        let mut state = self.state.lock();
-        state.close();
-        let line = state.everyone_in_line();
-        let aborted = match how {
-            Close::Drain => Vec::new(),
-            Close::Abort => Vec::from(state.swap_queued(Vec::new().into())),
-        };
-        drop(state);
-        self.pending.set(true);
-        self.not_empty.notify_all();
-        for turn in line {
-            turn.notify_one();
-        }
-        abort(aborted);
-    }
-}
-
-/// All tickets first: should an operation's destructor panic, the others are still known not to have started.
-fn abort<Op, R>(queued: Vec<Queued<Op, R>>) {
-    let (ops, completers): (Vec<_>, Vec<_>) =
-        queued.into_iter().map(|queued| (queued.op, queued.completer)).unzip();
-    for completer in completers {
-        completer.resolve(Err(TicketError::Aborted));
-    }
-    drop(ops);
 }

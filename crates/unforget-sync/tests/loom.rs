@@ -32,6 +32,8 @@ mod ticket;
 mod write_queue;
 #[path = "loom/write_queue_close.rs"]
 mod write_queue_close;
+#[path = "loom/write_queue_lead.rs"]
+mod write_queue_lead;
 
 use std::time::Instant;
 

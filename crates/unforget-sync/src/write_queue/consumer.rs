@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use super::Close;
+use super::shared::Shared;
 use super::state::Queued;
-use super::{Close, Shared};
 use crate::primitive::Arc;
 use crate::ticket::Completer;
 
@@ -40,18 +41,18 @@ impl<Op, R> Consumer<Op, R> {
     /// # Blocking
     /// Until something is queued or the queue closes.
     pub fn wait(&self) -> bool {
-        self.shared.pending.wait_a_moment();
-        let mut state = self.shared.state.lock();
-        loop {
-            if state.len() > 0 {
-                return true;
-            }
-            if state.is_closed() {
-                return false;
-            }
-            state.block_consumer();
-            state = self.shared.not_empty.wait(state);
-        }
+        self.shared.wait_for_work(false)
+    }
+
+    /// Waits like [`wait`](Self::wait), and lends the consumer's seat meanwhile to callers who ask for it with
+    /// [`WriteQueue::try_lead`](super::WriteQueue::try_lead).
+    ///
+    /// When it returns, the seat is the consumer's until it waits like this again.
+    ///
+    /// # Blocking
+    /// As [`wait`](Self::wait), and as long as the seat is lent.
+    pub fn wait_lending(&mut self) -> bool {
+        self.shared.wait_for_work(true)
     }
 
     /// Takes everything that is queued, in the order it was accepted. May be empty: see [`wait`](Self::wait).
@@ -65,11 +66,7 @@ impl<Op, R> Consumer<Op, R> {
 
     /// Takes like [`take`](Self::take), and appends to `batch`, which can be used again for the next.
     pub fn take_into(&mut self, batch: &mut Vec<Entry<Op, R>>) {
-        let spare = std::mem::take(&mut self.spare);
-        let mut state = self.shared.state.lock();
-        let mut taken = state.swap_queued(spare);
-        self.shared.pending.set(false);
-        self.shared.unlock_and_admit_next(state);
+        let mut taken = self.shared.take(std::mem::take(&mut self.spare));
         batch.extend(taken.drain(..).map(|Queued { op, completer, .. }| Entry { op, completer }));
         self.spare = taken;
     }

@@ -18,6 +18,21 @@ pub(super) struct State<Op, R> {
     next_place: u64,
     closed: bool,
     consumer_blocked: bool,
+    seat: Seat,
+    /// How many wait for nothing to be queued any more.
+    drainers: usize,
+}
+
+/// Who may take. Only while the seat is free can it be lent, and only its holder can make it free: so a consumer that
+/// works, or has been told that there is work, shares its time with nobody.
+#[derive(PartialEq, Eq)]
+enum Seat {
+    /// The consumer, until it waits in a way that lends.
+    Consumer,
+    /// Nobody: the consumer waits.
+    Free,
+    /// Whoever holds the `Lead`. The consumer waits until it comes back.
+    Lent,
 }
 
 /// An operation that the consumer has not taken.
@@ -45,6 +60,8 @@ impl<Op, R> State<Op, R> {
             next_place: 0,
             closed: false,
             consumer_blocked: false,
+            seat: Seat::Consumer,
+            drainers: 0,
         }
     }
 
@@ -60,14 +77,57 @@ impl<Op, R> State<Op, R> {
         self.closed = true;
     }
 
-    /// The consumer is about to wait, and has seen that there is nothing to wait no longer for.
-    pub(super) fn block_consumer(&mut self) {
-        self.consumer_blocked = true;
+    /// The consumer gets up from waiting, if there is a reason: work (`true`), or the end (`false`).
+    pub(super) fn take_seat(&mut self) -> Option<bool> {
+        if self.seat == Seat::Lent {
+            return None;
+        }
+        let reason = if self.len() > 0 { Some(true) } else { self.closed.then_some(false) };
+        if reason.is_some() {
+            self.seat = Seat::Consumer;
+        }
+        reason
     }
 
-    /// Says whether the consumer has blocked and was not woken since.
+    /// The consumer is about to wait, and has seen that there is nothing to wait no longer for.
+    pub(super) fn block_consumer(&mut self, lend: bool) {
+        self.consumer_blocked = true;
+        if lend && self.seat != Seat::Lent {
+            self.seat = Seat::Free;
+        }
+    }
+
+    /// Says whether to wake the consumer: it has blocked, was not woken since, and could take.
     pub(super) fn wake_consumer(&mut self) -> bool {
-        mem::take(&mut self.consumer_blocked)
+        self.seat != Seat::Lent && mem::take(&mut self.consumer_blocked)
+    }
+
+    /// Lends the seat, if it is free and nobody came before.
+    pub(super) fn lend_seat(&mut self) -> bool {
+        let idle = self.seat == Seat::Free && self.len() == 0 && self.waiting() == 0 && !self.closed;
+        if idle {
+            self.seat = Seat::Lent;
+        }
+        idle
+    }
+
+    /// Ends the loan, and says whether to wake the consumer for what happened meanwhile.
+    pub(super) fn give_seat_back(&mut self) -> bool {
+        self.seat = Seat::Free;
+        (self.len() > 0 || self.closed) && self.wake_consumer()
+    }
+
+    pub(super) fn begin_draining(&mut self) {
+        self.drainers += 1;
+    }
+
+    pub(super) fn end_draining(&mut self) {
+        self.drainers -= 1;
+    }
+
+    /// Says whether somebody waits for what is now so.
+    pub(super) fn is_drained(&self) -> bool {
+        self.drainers > 0 && self.len() == 0
     }
 
     pub(super) fn has_room(&self, limits: &Limits, weight: usize) -> bool {

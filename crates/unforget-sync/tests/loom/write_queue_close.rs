@@ -1,10 +1,10 @@
 //! `WriteQueue` at its end: everything accepted is delivered or its ticket says why not, and nobody is left waiting.
 
 use unforget_sync::primitive::thread;
-use unforget_sync::{Close, SubmitError, TicketError};
+use unforget_sync::{Clock, Close, SubmitError, SystemClock, TicketError};
 
 use crate::write_queue::{consume, queue};
-use crate::{WAITS, check};
+use crate::{DEADLINES, WAITS, check};
 
 /// Closing to drain races a submitter: accepted is delivered, refused comes back, and the consumer ends.
 #[test]
@@ -89,6 +89,23 @@ fn dropping_the_last_handle_ends_the_consumer() {
         assert_eq!(consume(consumer, 1), []);
         for handle in handles {
             handle.join().expect("does not panic");
+        }
+    });
+}
+
+/// Draining to a deadline races the consumer: what it has not taken is aborted and counted, and nothing else is.
+#[test]
+fn draining_to_a_deadline_aborts_what_is_late() {
+    check(DEADLINES, || {
+        let (queue, consumer) = queue(2, 9);
+        let tickets = [1, 2].map(|op| queue.submit(op).expect("open"));
+        let consumer = thread::spawn(move || consume(consumer, 2));
+        let late = queue.drain_until(&SystemClock, SystemClock.now());
+        let taken = consumer.join().expect("does not panic");
+        assert_eq!(taken.len() + late, 2, "an operation is taken or late");
+        for (op, ticket) in [1, 2].into_iter().zip(tickets) {
+            let outcome = if taken.contains(&op) { Ok(op) } else { Err(TicketError::Aborted) };
+            assert_eq!(ticket.wait(), outcome);
         }
     });
 }

@@ -1,0 +1,89 @@
+//! Ways to the same answer that wait less.
+//!
+//! None of them decides anything: whoever has taken one asks under the lock, or owns what it would have locked. The
+//! model checkers are spared them, because all they add there are schedules in which nothing happens.
+
+#[cfg(not(any(unforget_loom, unforget_shuttle)))]
+use crate::primitive::atomic::{AtomicBool, Ordering};
+#[cfg(not(any(unforget_loom, unforget_shuttle)))]
+use crate::primitive::thread;
+use crate::primitive::{Arc, Mutex, MutexGuard};
+
+/// How often a thread lets another run and looks again before it blocks. Blocking costs two switches in the kernel
+/// and, if the core has gone idle, tens of microseconds to wake it. Giving way serves both cases: with a core to spare
+/// it returns at once, and where threads outnumber cores it is what lets the one that answers run.
+#[cfg(not(any(unforget_loom, unforget_shuttle)))]
+const YIELDS: u32 = 64;
+
+/// Tells a thread that waits a moment before it blocks that it need not wait any longer.
+///
+/// It may come late, or stay behind, and costs no more than a moment. That is why every access is `Relaxed`.
+#[derive(Default)]
+pub(crate) struct Hint {
+    #[cfg(not(any(unforget_loom, unforget_shuttle)))]
+    come: AtomicBool,
+}
+
+impl Hint {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+}
+
+#[cfg(not(any(unforget_loom, unforget_shuttle)))]
+impl Hint {
+    pub(crate) fn set(&self, come: bool) {
+        self.come.store(come, Ordering::Relaxed);
+    }
+
+    /// Returns once it has come, or a moment has passed.
+    pub(crate) fn wait_a_moment(&self) {
+        for _ in 0..YIELDS {
+            if self.come.load(Ordering::Relaxed) {
+                return;
+            }
+            thread::yield_now();
+        }
+    }
+}
+
+/// Locks, and gives way to the thread that has the lock before it blocks.
+///
+/// For locks that are held for nanoseconds by threads that come back at once: two that fight over such a lock pass its
+/// cache line to and fro for every operation, and one that steps back lets the other do many.
+#[cfg(not(any(unforget_loom, unforget_shuttle)))]
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    for _ in 0..YIELDS {
+        if let Some(guard) = mutex.try_lock() {
+            return guard;
+        }
+        thread::yield_now();
+    }
+    mutex.lock()
+}
+
+/// Takes out what is shared if nobody else shares it any more, so that it needs no lock.
+#[cfg(not(any(unforget_loom, unforget_shuttle)))]
+pub(crate) fn unshare<T>(shared: Arc<T>) -> Result<T, Arc<T>> {
+    Arc::try_unwrap(shared)
+}
+
+#[cfg(any(unforget_loom, unforget_shuttle))]
+#[expect(clippy::unused_self, reason = "stands in for the hint that is not modelled")]
+impl Hint {
+    pub(crate) fn set(&self, _come: bool) {}
+
+    pub(crate) fn wait_a_moment(&self) {}
+}
+
+#[cfg(any(unforget_loom, unforget_shuttle))]
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock()
+}
+
+/// Reference counts are not modelled, so that nothing would order what the other sharer did before it let go.
+#[cfg(any(unforget_loom, unforget_shuttle))]
+#[expect(clippy::unnecessary_wraps, reason = "stands in for the shortcut that is not modelled")]
+pub(crate) fn unshare<T>(shared: Arc<T>) -> Result<T, Arc<T>> {
+    Err(shared)
+}
