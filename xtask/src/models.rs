@@ -71,6 +71,8 @@ impl Checker {
     pub(crate) fn configured(self, invocation: Invocation, target: &Path) -> Invocation {
         invocation
             .flags("RUSTFLAGS", self.configuration())
+            // The models are many small programs that run for seconds: linking is what would take long.
+            .environment("CARGO_PROFILE_RELEASE_LTO", "off")
             .environment("CARGO_TARGET_DIR", target.to_string_lossy())
     }
 }

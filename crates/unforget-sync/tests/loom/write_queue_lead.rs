@@ -1,35 +1,54 @@
 //! The consumer's seat: one thread at a time works, in order, and nobody is forgotten when the seat changes hands.
 
+use unforget_sync::primitive::atomic::{AtomicBool, Ordering};
 use unforget_sync::primitive::{Arc, Mutex, thread};
 use unforget_sync::{Close, Consumer};
 
 use crate::write_queue::{Queue, queue};
 use crate::{WAITS, check, check_bounded};
 
-/// What consumer and leader work with: everything done so far. Nobody ever waits for it.
-type Tools = Arc<Mutex<Vec<usize>>>;
-
-fn work(tools: &Tools, op: usize) -> usize {
-    let mut done = tools.try_lock().expect("two threads have the seat");
-    // A step between asking and doing, so that the model can run another thread here.
-    thread::yield_now();
-    done.push(op);
-    op
+/// What consumer and leader work with. Whether it is in use is an atomic, and no mutex that one would try to lock:
+/// loom runs nobody between taking a lock and giving it back for the sake of another who only tries.
+#[derive(Default)]
+struct Bench {
+    in_use: AtomicBool,
+    done: Mutex<Vec<usize>>,
 }
 
+type Tools = Arc<Bench>;
+
+impl Bench {
+    fn pick_up(&self) {
+        assert!(!self.in_use.swap(true, Ordering::Relaxed), "two threads have the seat");
+    }
+
+    fn put_away(&self) {
+        self.in_use.store(false, Ordering::Relaxed);
+    }
+
+    fn work(&self, op: usize) -> usize {
+        self.pick_up();
+        self.done.lock().push(op);
+        self.put_away();
+        op
+    }
+}
+
+/// The end counts as work: after it the consumer puts its tools away for good.
 fn consume(mut consumer: Consumer<usize, usize>, tools: &Tools) {
     while consumer.wait_lending() {
         for entry in consumer.take() {
-            entry.completer.complete(work(tools, entry.op));
+            entry.completer.complete(tools.work(entry.op));
         }
     }
-    assert!(tools.try_lock().is_some(), "the consumer ends only when nobody leads");
+    tools.pick_up();
+    tools.put_away();
 }
 
 /// Does `op` in the consumer's seat, or has the consumer do it.
 fn lead_or_submit(queue: &Queue, tools: &Tools, op: usize) {
     match queue.try_lead() {
-        Some(_lead) => work(tools, op),
+        Some(_lead) => tools.work(op),
         None => queue.submit(op).expect("open").wait().expect("the consumer answers"),
     };
 }
@@ -48,7 +67,7 @@ fn a_leader_and_the_consumer_never_work_at_once() {
         lead_or_submit(&queue, &tools, 2);
         queue.close(Close::Drain);
         consumer.join().expect("does not panic");
-        assert_eq!(*tools.lock(), [1, 2], "the leader overtook what was queued");
+        assert_eq!(*tools.done.lock(), [1, 2], "the leader overtook what was queued");
         assert_eq!(first.wait(), Ok(1));
     });
 }
@@ -68,13 +87,14 @@ fn two_callers_share_one_seat() {
         for caller in callers {
             caller.join().expect("does not panic");
         }
-        let mut done = tools.lock().clone();
+        let mut done = tools.done.lock().clone();
         done.sort_unstable();
         assert_eq!(done, [1, 2], "lost or done twice");
     });
 }
 
-/// What is submitted while the seat is lent reaches the consumer, though nothing comes after it.
+/// What is submitted while the seat is lent reaches the consumer, though nothing comes after it, and not before the
+/// leader has put the tools away.
 #[test]
 fn what_was_queued_meanwhile_is_the_consumers() {
     check(WAITS, || {
@@ -85,7 +105,13 @@ fn what_was_queued_meanwhile_is_the_consumers() {
             thread::spawn(move || consume(consumer, &tools))
         };
         let lead = queue.try_lead();
+        if lead.is_some() {
+            tools.pick_up();
+        }
         let ticket = queue.submit(1).expect("open");
+        if lead.is_some() {
+            tools.put_away();
+        }
         drop(lead);
         assert_eq!(ticket.wait(), Ok(1));
         drop(queue);
@@ -104,9 +130,9 @@ fn closing_waits_for_the_leader() {
             thread::spawn(move || consume(consumer, &tools))
         };
         if let Some(_lead) = queue.try_lead() {
-            let working = tools.lock();
+            tools.pick_up();
             queue.close(Close::Abort);
-            drop(working);
+            tools.put_away();
         } else {
             queue.close(Close::Abort);
         }
