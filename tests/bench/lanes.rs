@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use unforget_sync::{Limits, Ticket, WriteQueue};
+use unforget_sync::{Entry, Limits, Ticket, WriteQueue};
 
 /// More than is ever in flight here, so that nobody waits for room: waiting for room is not what is measured.
 const CAPACITY: usize = 8192;
@@ -32,15 +32,12 @@ impl Lane for Unforget {
     type Reply = Ticket<u64>;
 
     fn start() -> (Self, JoinHandle<()>) {
-        let ops = NonZeroUsize::MIN.saturating_add(CAPACITY - 1);
-        let (queue, mut consumer) = WriteQueue::new(Limits { ops, bytes: NonZeroUsize::MAX }, |_| 8);
+        let (queue, mut consumer) = WriteQueue::new(limits(), |_| 8);
         let consumer = thread::spawn(move || {
             let mut batch = Vec::new();
             while consumer.wait() {
                 consumer.take_into(&mut batch);
-                for entry in batch.drain(..) {
-                    entry.completer.complete(entry.op);
-                }
+                answer(&mut batch);
             }
         });
         (Self(queue), consumer)
@@ -52,6 +49,48 @@ impl Lane for Unforget {
 
     fn wait(reply: Ticket<u64>) -> u64 {
         reply.wait().expect("the consumer answers")
+    }
+}
+
+/// `WriteQueue` whose callers sit down in the consumer's seat when it is free.
+#[derive(Clone)]
+pub(crate) struct Leading(WriteQueue<u64, u64>);
+
+impl Lane for Leading {
+    /// The result, or what is left to wait for.
+    type Reply = Result<u64, Ticket<u64>>;
+
+    fn start() -> (Self, JoinHandle<()>) {
+        let (queue, mut consumer) = WriteQueue::new(limits(), |_| 8);
+        let consumer = thread::spawn(move || {
+            let mut batch = Vec::new();
+            while consumer.wait_lending() {
+                consumer.take_into(&mut batch);
+                answer(&mut batch);
+            }
+        });
+        (Self(queue), consumer)
+    }
+
+    fn submit(&self, op: u64) -> Self::Reply {
+        match self.0.try_lead() {
+            Some(_lead) => Ok(op),
+            None => Err(self.0.submit(op).expect("the queue is open")),
+        }
+    }
+
+    fn wait(reply: Self::Reply) -> u64 {
+        reply.unwrap_or_else(|ticket| ticket.wait().expect("the consumer answers"))
+    }
+}
+
+fn limits() -> Limits {
+    Limits { ops: NonZeroUsize::MIN.saturating_add(CAPACITY - 1), bytes: NonZeroUsize::MAX }
+}
+
+fn answer(batch: &mut Vec<Entry<u64, u64>>) {
+    for entry in batch.drain(..) {
+        entry.completer.complete(entry.op);
     }
 }
 

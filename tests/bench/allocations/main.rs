@@ -15,7 +15,7 @@ use std::alloc::System;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 use drive::{Workload, drive};
-use lanes::{Crossbeam, CrossbeamOneshot, FlumeOneshot, KanalOneshot, Lane, StdMpsc, Unforget};
+use lanes::{Crossbeam, CrossbeamOneshot, FlumeOneshot, KanalOneshot, Lane, Leading, StdMpsc, Unforget};
 
 #[global_allocator]
 static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -28,6 +28,7 @@ fn main() {
             "\nallocations for each of {operations} operations, {producers} producers, {in_flight} in flight each"
         );
         print::<Unforget>("unforget WriteQueue", workload);
+        print::<Leading>("unforget WriteQueue, leading", workload);
         print::<CrossbeamOneshot>("crossbeam-channel + oneshot", workload);
         print::<Crossbeam>("crossbeam-channel + bounded(1)", workload);
         print::<StdMpsc>("std mpsc + sync_channel(1)", workload);

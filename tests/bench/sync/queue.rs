@@ -2,7 +2,9 @@
 
 use crate::Effort;
 use crate::drive::{Workload, drive};
-use crate::lanes::{Crossbeam, CrossbeamOneshot, FlumeOneshot, KanalOneshot, Lane, StdMpsc, Unforget};
+use crate::lanes::{
+    Crossbeam, CrossbeamOneshot, FlumeOneshot, KanalOneshot, Lane, Leading, StdMpsc, Unforget,
+};
 use crate::table::{Contender, compare};
 
 /// Producers and how many operations each keeps in flight.
@@ -23,6 +25,7 @@ pub(crate) fn run(effort: Effort, wanted: &str) {
             effort.rounds,
             &[
                 contender::<Unforget>("unforget WriteQueue", workload),
+                contender::<Leading>("unforget WriteQueue, leading", workload),
                 contender::<CrossbeamOneshot>("crossbeam-channel + oneshot", workload),
                 contender::<Crossbeam>("crossbeam-channel + bounded(1)", workload),
                 contender::<StdMpsc>("std mpsc + sync_channel(1)", workload),

@@ -19,6 +19,8 @@ mod init_cell;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
+mod queue_lead;
+#[cfg(test)]
 mod queue_oracle;
 #[cfg(test)]
 mod queue_stress;

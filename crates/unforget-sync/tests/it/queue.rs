@@ -174,6 +174,43 @@ fn aborting_after_draining_drops_what_is_left() {
 }
 
 #[test]
+fn draining_waits_until_everything_was_taken() {
+    let (queue, consumer) = queue(2, 10);
+    let tickets = [1, 2].map(|op| queue.submit(op).expect("room"));
+    thread::scope(|threads| {
+        let mut consumer = consumer;
+        let queue = &queue;
+        let drainer = threads.spawn(|| {
+            let clock = ManualClock::new();
+            queue.drain_until(&clock, clock.now() + Duration::from_secs(1))
+        });
+        eventually("the queue is closed", || queue.is_closed());
+        for entry in consumer.take() {
+            entry.completer.complete(entry.op);
+        }
+        assert_eq!(drainer.join().expect("does not panic"), 0, "nothing was late");
+    });
+    assert_eq!(tickets.map(unforget_sync::Ticket::wait), [Ok(1), Ok(2)]);
+}
+
+#[test]
+fn aborting_ends_the_wait_of_who_drains() {
+    let (queue, _consumer) = queue(2, 10);
+    let ticket = queue.submit(1).expect("room");
+    thread::scope(|threads| {
+        let queue = &queue;
+        let drainer = threads.spawn(|| {
+            let clock = ManualClock::new();
+            queue.drain_until(&clock, clock.now() + Duration::from_secs(1))
+        });
+        eventually("the queue is closed", || queue.is_closed());
+        queue.close(Close::Abort);
+        assert_eq!(drainer.join().expect("does not panic"), 0, "who aborted has told the ticket");
+    });
+    assert_eq!(ticket.wait(), Err(TicketError::Aborted));
+}
+
+#[test]
 fn closing_wakes_everyone_in_line() {
     let (queue, consumer) = queue(1, 10);
     let _ticket = queue.submit(1).expect("room");

@@ -35,6 +35,8 @@ enum Op {
         back: usize,
     },
     Close(Close),
+    /// With a deadline that has come.
+    DrainLate,
     DropConsumer,
 }
 
@@ -47,6 +49,8 @@ enum Seen {
     Closed,
     Withdrawn(Option<usize>),
     Batch(Vec<usize>),
+    /// How many operations were not taken in time.
+    Late(usize),
     Nothing,
 }
 
@@ -60,6 +64,7 @@ trait Subject {
     fn take(&mut self) -> Vec<usize>;
     fn finish(&mut self, taken: usize, complete: bool);
     fn close(&mut self, how: Close);
+    fn drain_late(&mut self) -> usize;
     fn drop_consumer(&mut self);
     fn standing(&mut self) -> Standing;
     /// How many operations were accepted, and how many taken, so far.
@@ -88,6 +93,7 @@ trait Subject {
                 self.close(how);
                 Seen::Nothing
             }
+            Op::DrainLate => Seen::Late(self.drain_late()),
             Op::DropConsumer => {
                 self.drop_consumer();
                 Seen::Nothing
@@ -168,6 +174,11 @@ impl Subject for Real {
 
     fn close(&mut self, how: Close) {
         self.queue.close(how);
+    }
+
+    fn drain_late(&mut self) -> usize {
+        let clock = ManualClock::new();
+        self.queue.drain_until(&clock, clock.now())
     }
 
     fn drop_consumer(&mut self) {
@@ -259,6 +270,12 @@ impl Subject for Oracle {
         }
     }
 
+    fn drain_late(&mut self) -> usize {
+        let late = self.queued.len();
+        self.close(Close::Abort);
+        late
+    }
+
     fn drop_consumer(&mut self) {
         self.close(Close::Abort);
         self.consumer_gone = true;
@@ -281,6 +298,7 @@ fn ops() -> impl Strategy<Value = Op> {
         6 => (0_usize..6).prop_map(|back| Op::Lose { back }),
         // Rarely, because little happens after it.
         1 => prop_oneof![Just(Close::Drain), Just(Close::Abort)].prop_map(Op::Close),
+        1 => Just(Op::DrainLate),
         1 => Just(Op::DropConsumer),
     ]
 }
