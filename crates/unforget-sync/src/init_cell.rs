@@ -1,13 +1,18 @@
 //! Initialisation that runs once, however many threads ask for it at the same time.
 
-use std::error::Error;
+mod error;
+
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::mem;
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind, resume_unwind};
+use std::time::{Duration, Instant};
 
 use crate::backoff::{Backoff, retry};
 use crate::clock::Clock;
 use crate::primitive::thread::{self, ThreadId};
 use crate::primitive::{Arc, Condvar, Mutex, OnceLock};
+
+pub use self::error::InitError;
 
 /// A cell whose value is made by one of its callers, while the others wait for it (single flight).
 ///
@@ -16,7 +21,8 @@ use crate::primitive::{Arc, Condvar, Mutex, OnceLock};
 /// attempt that failed or panicked leaves the cell empty, and the next caller makes a new attempt.
 ///
 /// Unlike `std::sync::OnceLock`, initialisation may fail, and a failure is shared instead of repeated: a hundred
-/// threads that find the disk full ask it once, not a hundred times.
+/// threads that find the disk full ask it once, not a hundred times. Those that come a moment later ask again, unless
+/// the cell was made [`with_cool_down`](Self::with_cool_down).
 ///
 /// **Fairness:** all waiters of an attempt are released together. **Poisoning:** none.
 ///
@@ -33,15 +39,32 @@ use crate::primitive::{Arc, Condvar, Mutex, OnceLock};
 /// assert_eq!(cell.get_or_try_init(|| Ok(8)).ok(), Some(&7), "a success stays");
 /// ```
 pub struct InitCell<T, E> {
-    /// Written by the leader of the successful attempt before it clears `running`; from then on one load finds it.
+    /// Written by the leader of the successful attempt before it leaves `Running`; from then on one load finds it.
     value: OnceLock<T>,
-    /// The attempt in flight. Whoever finds it empty, *and `value` too*, under this lock becomes the leader.
-    running: Mutex<Option<Running<E>>>,
+    /// Whoever is kept from it neither by this *nor by `value`*, under this lock, becomes the leader.
+    stage: Mutex<Stage<E>>,
+    cool_down: Option<CoolDown>,
 }
 
-struct Running<E> {
-    attempt: Arc<Attempt<E>>,
-    leader: ThreadId,
+/// What the next caller meets. The end of an attempt and the failure it leaves behind are one step from one stage to
+/// another: as two, a caller between them would find nothing to keep it from a second attempt.
+enum Stage<E> {
+    Idle,
+    Running {
+        attempt: Arc<Attempt<E>>,
+        leader: ThreadId,
+    },
+    /// Only in a cell with a cool-down.
+    Failed {
+        error: Arc<E>,
+        at: Instant,
+    },
+}
+
+/// How long a failure is answered without another attempt.
+struct CoolDown {
+    length: Duration,
+    clock: Arc<dyn Clock>,
 }
 
 /// One run of an initialiser. Each has its own outcome, because its waiters may still be reading it when the next
@@ -66,13 +89,39 @@ impl<T, E> InitCell<T, E> {
     /// Creates an empty cell.
     #[cfg(not(unforget_loom))]
     pub const fn new() -> Self {
-        Self { value: OnceLock::new(), running: Mutex::new(None) }
+        Self { value: OnceLock::new(), stage: Mutex::new(Stage::Idle), cool_down: None }
     }
 
     /// Creates an empty cell. Not `const` under the model checker, whose primitives are not.
     #[cfg(unforget_loom)]
     pub fn new() -> Self {
-        Self { value: OnceLock::new(), running: Mutex::new(None) }
+        Self { value: OnceLock::new(), stage: Mutex::new(Stage::Idle), cool_down: None }
+    }
+
+    /// Creates an empty cell that answers a failure for as long as `cool_down` before it makes another attempt.
+    ///
+    /// **Guarantee:** no attempt begins within `cool_down` of a failed one; whoever asks then gets its error, at once.
+    /// A panic leaves no error, so the call after it makes a new attempt. Time is counted from the end of the attempt,
+    /// on `clock`, which is asked while no lock is held.
+    ///
+    /// **Cost:** [`get`](Self::get) stays one load. The last error is kept until the next attempt begins.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use unforget_sync::{InitCell, InitError, ManualClock};
+    ///
+    /// let clock = Arc::new(ManualClock::new());
+    /// let cell: InitCell<u32, &str> = InitCell::with_cool_down(Duration::from_secs(5), clock.clone());
+    /// assert!(cell.get_or_try_init(|| Err("no disk")).is_err());
+    /// let cached = cell.get_or_try_init(|| unreachable!("it is not asked again so soon"));
+    /// assert!(matches!(cached, Err(InitError::Failed(error)) if *error == "no disk"));
+    /// clock.advance(Duration::from_secs(5));
+    /// assert_eq!(cell.get_or_try_init(|| Ok(7)).ok(), Some(&7));
+    /// ```
+    pub fn with_cool_down(cool_down: Duration, clock: Arc<dyn Clock>) -> Self {
+        Self { cool_down: Some(CoolDown { length: cool_down, clock }), ..Self::new() }
     }
 
     /// Returns the value, if an initialisation has succeeded. Costs one load, waits for nothing.
@@ -83,14 +132,16 @@ impl<T, E> InitCell<T, E> {
     /// Returns the value, making it with `init` or waiting for whoever is making it.
     ///
     /// # Errors
-    /// [`InitError::Failed`] with the error of the attempt that this call ran or joined; [`InitError::Panicked`]
-    /// if the attempt that it joined panicked; [`InitError::Reentrant`] if this thread is running it.
+    /// [`InitError::Failed`] with the error of the attempt that this call ran or joined, or that cools down;
+    /// [`InitError::Panicked`] if the attempt that it joined panicked; [`InitError::Reentrant`] if this thread is
+    /// running it.
     ///
     /// # Panics
     /// When `init` does. Those who waited for it get [`InitError::Panicked`].
     ///
     /// # Blocking
-    /// Until the attempt in flight has ended. No lock is held while `init` runs.
+    /// Until the attempt in flight has ended; not at all while a failure cools down. No lock is held while `init`
+    /// runs.
     pub fn get_or_try_init(&self, init: impl FnOnce() -> Result<T, E>) -> Result<&T, InitError<E>> {
         loop {
             if let Some(value) = self.get() {
@@ -106,7 +157,8 @@ impl<T, E> InitCell<T, E> {
 
     /// Returns the value, making it with up to as many attempts as `backoff` allows.
     ///
-    /// All of them are one attempt to those who wait: they get the last outcome, not the first.
+    /// All of them are one attempt to those who wait: they get the last outcome, not the first. A cool-down begins
+    /// when the last has failed, and is counted on the cell's own clock.
     ///
     /// # Errors
     /// As [`get_or_try_init`](Self::get_or_try_init), with the last error.
@@ -132,17 +184,38 @@ impl<T, E> InitCell<T, E> {
     /// and now, a leader may have set it and gone, and a second leader would be a second success.
     fn join(&self) -> Result<Option<Role<E>>, InitError<E>> {
         let this_thread = thread::current().id();
-        let mut running = self.running.lock();
-        match &*running {
-            Some(running) if running.leader == this_thread => Err(InitError::Reentrant),
-            Some(running) => Ok(Some(Role::Follower(Arc::clone(&running.attempt)))),
-            None if self.value.get().is_some() => Ok(None),
-            None => {
-                let attempt = Arc::new(Attempt::new());
-                *running = Some(Running { attempt: Arc::clone(&attempt), leader: this_thread });
-                Ok(Some(Role::Leader(attempt)))
+        // Before the lock, because a clock is foreign code. Time that passes until we have it prolongs a cool-down
+        // for this caller, and never shortens one.
+        let now = self.now();
+        let mut stage = self.stage.lock();
+        match &*stage {
+            Stage::Running { leader, .. } if *leader == this_thread => return Err(InitError::Reentrant),
+            Stage::Running { attempt, .. } => return Ok(Some(Role::Follower(Arc::clone(attempt)))),
+            Stage::Failed { error, at } if self.cools_down(*at, now) => {
+                return Err(InitError::Failed(Arc::clone(error)));
             }
+            Stage::Idle if self.value.get().is_some() => return Ok(None),
+            Stage::Idle | Stage::Failed { .. } => {}
         }
+        let attempt = Arc::new(Attempt::new());
+        let running = Stage::Running { attempt: Arc::clone(&attempt), leader: this_thread };
+        let before = mem::replace(&mut *stage, running);
+        drop(stage);
+        // After unlocking: this may run the destructor of an error.
+        drop(before);
+        Ok(Some(Role::Leader(attempt)))
+    }
+
+    /// The time that a cool-down is counted in; `None` without one, which then costs no look at a clock.
+    fn now(&self) -> Option<Instant> {
+        self.cool_down.as_ref().map(|cool_down| cool_down.clock.now())
+    }
+
+    fn cools_down(&self, failed_at: Instant, now: Option<Instant>) -> bool {
+        self.cool_down
+            .as_ref()
+            .zip(now)
+            .is_some_and(|(cool_down, now)| now.saturating_duration_since(failed_at) < cool_down.length)
     }
 
     /// Runs `init` and ends the attempt, whichever way it goes.
@@ -150,19 +223,21 @@ impl<T, E> InitCell<T, E> {
     /// The panic is caught and resumed, rather than ended by a guard's destructor, so that no lock is ever taken
     /// while the thread unwinds. Nothing of ours is half changed then: that makes the assertion true.
     fn lead(&self, attempt: &Attempt<E>, init: impl FnOnce() -> Result<T, E>) -> Result<&T, InitError<E>> {
+        // The clock is asked in here, so that one that panics ends the attempt as an initialiser would.
+        let init = || init().map_err(|error| (Arc::new(error), self.now()));
         match catch_unwind(AssertUnwindSafe(init)) {
             Ok(Ok(value)) => {
                 let value = self.value.get_or_init(|| value);
-                self.finish(attempt, Outcome::Ready);
+                self.finish(attempt, Stage::Idle, Outcome::Ready);
                 Ok(value)
             }
-            Ok(Err(error)) => {
-                let error = Arc::new(error);
-                self.finish(attempt, Outcome::Failed(Arc::clone(&error)));
+            Ok(Err((error, at))) => {
+                let stage = at.map_or(Stage::Idle, |at| Stage::Failed { error: Arc::clone(&error), at });
+                self.finish(attempt, stage, Outcome::Failed(Arc::clone(&error)));
                 Err(InitError::Failed(error))
             }
             Err(panic) => {
-                self.finish(attempt, Outcome::Panicked);
+                self.finish(attempt, Stage::Idle, Outcome::Panicked);
                 resume_unwind(panic)
             }
         }
@@ -170,12 +245,16 @@ impl<T, E> InitCell<T, E> {
 
     /// Ends the attempt. First it stops being the one in flight, then its outcome is told: in the other order a
     /// waiter that was told of the failure and asked again at once would join the attempt that had just failed.
-    fn finish(&self, attempt: &Attempt<E>, outcome: Outcome<E>) {
-        *self.running.lock() = None;
+    fn finish(&self, attempt: &Attempt<E>, stage: Stage<E>, outcome: Outcome<E>) {
+        *self.stage.lock() = stage;
         *attempt.outcome.lock() = Some(outcome);
         attempt.finished.notify_all();
     }
 }
+
+// As without the clock, which is only ever asked: a panic that passes a cell leaves it whole.
+impl<T: UnwindSafe, E> UnwindSafe for InitCell<T, E> {}
+impl<T: RefUnwindSafe + UnwindSafe, E> RefUnwindSafe for InitCell<T, E> {}
 
 impl<T, E> Default for InitCell<T, E> {
     fn default() -> Self {
@@ -208,51 +287,9 @@ impl<E> Attempt<E> {
     }
 }
 
-/// Says why an [`InitCell`] has no value for this caller.
-#[derive(Debug)]
-pub enum InitError<E> {
-    /// The initialiser returned this error. Every caller of the attempt has the same one.
-    Failed(Arc<E>),
-    /// The initialiser that this caller waited for panicked. The cell is empty, so calling again tries again.
-    Panicked,
-    /// The initialiser asked its own cell for the value that it is making.
-    Reentrant,
-}
-
-impl<E> Clone for InitError<E> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Failed(error) => Self::Failed(Arc::clone(error)),
-            Self::Panicked => Self::Panicked,
-            Self::Reentrant => Self::Reentrant,
-        }
-    }
-}
-
-impl<E> fmt::Display for InitError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Failed(_) => "initialisation failed",
-            Self::Panicked => "initialisation panicked in another thread; calling again tries again",
-            Self::Reentrant => "initialisation asked for its own result",
-        })
-    }
-}
-
-impl<E: Error + 'static> Error for InitError<E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Failed(error) => Some(&**error),
-            Self::Panicked | Self::Reentrant => None,
-        }
-    }
-}
-
 #[cfg(test)]
 #[cfg(not(any(unforget_loom, unforget_shuttle)))]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::*;
 
     const FOLLOWERS: usize = 3;
@@ -266,10 +303,9 @@ mod tests {
         }
     }
 
-    /// An attempt is held by `running`, by its leader, and by each who follows.
+    /// An attempt is held by its stage, by its leader, and by each who follows.
     fn everybody_follows<E>(cell: &InitCell<u8, E>) -> bool {
-        let running = cell.running.lock();
-        running.as_ref().is_some_and(|running| Arc::strong_count(&running.attempt) == 2 + FOLLOWERS)
+        matches!(&*cell.stage.lock(), Stage::Running { attempt, .. } if Arc::strong_count(attempt) == 2 + FOLLOWERS)
     }
 
     /// Runs `init` as leader with everybody following, and returns what the followers got.
@@ -284,7 +320,7 @@ mod tests {
                     init()
                 }));
             });
-            eventually(|| cell.running.lock().is_some());
+            eventually(|| matches!(*cell.stage.lock(), Stage::Running { .. }));
             let followers: Vec<_> = (0..FOLLOWERS)
                 .map(|_| threads.spawn(|| cell.get_or_try_init(|| unreachable!("it is led")).copied()))
                 .collect();

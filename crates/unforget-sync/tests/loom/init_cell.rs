@@ -1,11 +1,12 @@
 //! `InitCell`: at most one success is ever visible, outcomes are shared, and no attempt leaves the cell unusable.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
 
 use loom::cell::UnsafeCell;
 use unforget_sync::primitive::atomic::{AtomicUsize, Ordering};
 use unforget_sync::primitive::{Arc, thread};
-use unforget_sync::{InitCell, InitError};
+use unforget_sync::{Clock, InitCell, InitError, ManualClock};
 
 use crate::{WAITS, check};
 
@@ -144,5 +145,57 @@ fn a_panicked_attempt_is_told_and_leaves_the_cell_usable() {
         open(&cell, &runs);
         assert_eq!(runs.begun.load(Ordering::SeqCst), 2, "one panic and one success, however they met");
         assert!(cell.get().is_some(), "the panicked attempt left the cell unusable");
+    });
+}
+
+const COOL_DOWN: Duration = Duration::from_secs(1);
+
+/// Time stands still: two threads ask twice each, and the one attempt that fails answers all four.
+#[test]
+fn a_failure_that_cools_down_is_the_only_attempt() {
+    check(WAITS, || {
+        let clock = Arc::new(ManualClock::new());
+        let cell: Arc<InitCell<(), usize>> = Arc::new(InitCell::with_cool_down(COOL_DOWN, clock));
+        let runs = Arc::new(Runs::default());
+        let ask_twice = |cell: &InitCell<(), usize>, runs: &Runs| {
+            for _ in 0..2 {
+                match cell.get_or_try_init(|| runs.run(Err)) {
+                    Err(InitError::Failed(error)) => {
+                        assert_eq!(*error, 0, "a second attempt cooled nothing down");
+                    }
+                    _ => panic!("every attempt fails"),
+                }
+            }
+        };
+        let other = {
+            let (cell, runs) = (Arc::clone(&cell), Arc::clone(&runs));
+            thread::spawn(move || ask_twice(&cell, &runs))
+        };
+        ask_twice(&cell, &runs);
+        other.join().expect("does not panic");
+        assert_eq!(runs.begun.load(Ordering::SeqCst), 1, "an attempt began within the cool-down");
+    });
+}
+
+/// Only the first attempt fails, and time passes for one thread: it succeeds then, whatever the other does meanwhile.
+#[test]
+fn a_failure_that_has_cooled_down_is_not_answered() {
+    check(WAITS, || {
+        let clock = Arc::new(ManualClock::new());
+        let cell = Arc::new(Cell::with_cool_down(COOL_DOWN, Arc::clone(&clock) as Arc<dyn Clock>));
+        let runs = Arc::new(Runs::default());
+        let open = |cell: &Cell, runs: &Runs| {
+            let failing_first = |earlier| if earlier == 0 { Err(earlier) } else { Ok(UnsafeCell::new(0)) };
+            cell.get_or_try_init(|| runs.run(failing_first)).map(read).is_ok()
+        };
+        let other = {
+            let (cell, runs) = (Arc::clone(&cell), Arc::clone(&runs));
+            thread::spawn(move || open(&cell, &runs))
+        };
+        open(&cell, &runs);
+        clock.advance(COOL_DOWN);
+        assert!(open(&cell, &runs), "a failure outlived its cool-down");
+        other.join().expect("does not panic");
+        assert_eq!(runs.begun.load(Ordering::SeqCst), 2, "one failure and one success, however they met");
     });
 }
