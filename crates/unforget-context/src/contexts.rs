@@ -190,7 +190,7 @@ where
     ///
     /// The answer is what the cell holds afterwards, which is never older than what was read from the store here.
     fn refresh(&self) -> Result<Arc<Published<State<C>>>> {
-        let seen = self.shared.published.load();
+        let seen = self.shared.published.load_full();
         let changes = self.shared.store.changes_since(seen.seq())?;
         if changes.latest <= seen.seq() {
             return Ok(seen);

@@ -75,7 +75,7 @@ pub use coalescer::{Coalescer, Deliverer, Delivery, FlushError, PutError, Window
 pub use contention::{Contention, ContentionSnapshot, Meter, WAIT_CLASSES};
 pub use init_cell::{InitCell, InitError};
 pub use registry::{Registry, Shared};
-pub use snapshot_cell::{Published, SnapshotCell};
+pub use snapshot_cell::{Published, SnapshotCell, SnapshotGuard, SnapshotReader};
 pub use ticket::{Completer, Ticket, TicketError, WaitError};
 pub use write_queue::{Close, Consumer, Entry, Lead, Limits, SubmitError, WriteQueue};
 

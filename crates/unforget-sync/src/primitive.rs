@@ -32,11 +32,11 @@ pub use self::loom::{
     Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic, thread,
 };
 #[cfg(any(unforget_loom, unforget_shuttle))]
-pub(crate) use self::modelled_snapshot::AtomicSnapshot;
+pub(crate) use self::modelled_snapshot::{AtomicSnapshot, CachedSnapshot, LoadedSnapshot};
 #[cfg(unforget_shuttle)]
 pub use self::shuttle::{Condvar, Mutex, MutexGuard, OnceLock, atomic, thread};
 #[cfg(not(any(unforget_loom, unforget_shuttle)))]
-pub(crate) use self::std::{AtomicSnapshot, per_thread};
+pub(crate) use self::std::{AtomicSnapshot, CachedSnapshot, LoadedSnapshot, per_thread};
 #[cfg(not(any(unforget_loom, unforget_shuttle)))]
 pub use self::std::{
     Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic, thread,

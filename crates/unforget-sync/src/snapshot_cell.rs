@@ -1,14 +1,24 @@
 //! An immutable value that many read while one replaces it.
 
+mod guard;
+mod reader;
+
 use std::fmt;
 use std::ops::Deref;
 
 use crate::primitive::{Arc, AtomicSnapshot, Mutex, MutexGuard};
 
+pub use self::guard::SnapshotGuard;
+pub use self::reader::SnapshotReader;
+
 /// Publishes one immutable value at a time, numbered by a revision that only grows.
 ///
 /// **Guarantee:** a loaded snapshot never changes. Revisions have no gaps and no duplicates, and no thread sees
 /// them go back. Readers never wait: not for a writer, not for one another.
+///
+/// **`load`, `load_full` or `reader`:** [`load`](Self::load) lends the snapshot and is for a unit of work;
+/// [`load_full`](Self::load_full) gives a reference to keep, at twice the cost; a [`reader`](Self::reader) is for a
+/// thread that reads again and again, and costs a fraction while nothing was published.
 ///
 /// **Fairness:** writers that race retry, so the slowest `update` may lose again and again. **Poisoning:** none.
 ///
@@ -56,11 +66,24 @@ impl<T> SnapshotCell<T> {
         Self { current: AtomicSnapshot::new(Published { revision: 0, value }), revision: Mutex::new(0) }
     }
 
-    /// Returns the value published last.
+    /// Lends the value published last, for one unit of work.
     ///
-    /// Happens after its publication: what the publisher did before, this thread sees.
-    pub fn load(&self) -> Arc<Published<T>> {
-        self.current.load()
+    /// Happens after its publication: what the publisher did before, this thread sees. What it costs to keep the
+    /// guard, [`SnapshotGuard`] tells.
+    #[inline]
+    pub fn load(&self) -> SnapshotGuard<T> {
+        SnapshotGuard::new(self.current.load())
+    }
+
+    /// Returns the value published last, to keep: as [`load`](Self::load), with a reference counted.
+    #[inline]
+    pub fn load_full(&self) -> Arc<Published<T>> {
+        self.load().into_arc()
+    }
+
+    /// Creates a handle for one thread that reads often.
+    pub fn reader(&self) -> SnapshotReader<'_, T> {
+        SnapshotReader::new(self.current.cached())
     }
 
     /// Replaces the value, whatever it is, and returns the new revision.
@@ -90,7 +113,7 @@ impl<T> SnapshotCell<T> {
     /// # Blocking
     /// As [`update`](Self::update).
     pub fn update_if(&self, mut change: impl FnMut(&T) -> Option<T>) -> Arc<Published<T>> {
-        let mut seen = self.load();
+        let mut seen = self.load_full();
         loop {
             let Some(value) = change(&seen.value) else {
                 return seen;
@@ -103,7 +126,7 @@ impl<T> SnapshotCell<T> {
             }
             drop(revision);
             // Whoever raised the revision replaced the value before unlocking, so this load is newer than `seen`.
-            seen = self.load();
+            seen = self.load_full();
         }
     }
 
@@ -119,7 +142,7 @@ impl<T> SnapshotCell<T> {
 
 impl<T: fmt::Debug> fmt::Debug for SnapshotCell<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SnapshotCell").field(&self.load()).finish()
+        f.debug_tuple("SnapshotCell").field(&*self.load()).finish()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What stands in for arc-swap under a model checker, which cannot see inside it.
 
+use ::std::ops::Deref;
 use ::std::sync::PoisonError;
 
 use super::Arc;
@@ -18,13 +19,28 @@ pub(crate) struct AtomicSnapshot<T> {
     published: ::std::sync::Mutex<Vec<Arc<T>>>,
 }
 
+/// What arc-swap lends is a reference counted here: when it is counted is arc-swap's affair.
+pub(crate) struct LoadedSnapshot<T>(Arc<T>);
+
+/// arc-swap's cache, modelled: a look at the pointer that orders nothing, and a load if it is another.
+pub(crate) struct CachedSnapshot<'a, T> {
+    source: &'a AtomicSnapshot<T>,
+    index: usize,
+    value: Arc<T>,
+}
+
 impl<T> AtomicSnapshot<T> {
     pub(crate) fn new(value: T) -> Self {
         Self { current: Watched::default(), published: ::std::sync::Mutex::new(vec![Arc::new(value)]) }
     }
 
-    pub(crate) fn load(&self) -> Arc<T> {
-        self.at(self.current.access().load(Ordering::Acquire))
+    pub(crate) fn load(&self) -> LoadedSnapshot<T> {
+        LoadedSnapshot(self.indexed().1)
+    }
+
+    pub(crate) fn cached(&self) -> CachedSnapshot<'_, T> {
+        let (index, value) = self.indexed();
+        CachedSnapshot { source: self, index, value }
     }
 
     pub(crate) fn replace(&self, value: Arc<T>) -> Arc<T> {
@@ -36,7 +52,35 @@ impl<T> AtomicSnapshot<T> {
         self.at(self.current.access().swap(index, Ordering::AcqRel))
     }
 
+    fn indexed(&self) -> (usize, Arc<T>) {
+        let index = self.current.access().load(Ordering::Acquire);
+        (index, self.at(index))
+    }
+
     fn at(&self, index: usize) -> Arc<T> {
         Arc::clone(&self.published.lock().unwrap_or_else(PoisonError::into_inner)[index])
+    }
+}
+
+impl<T> LoadedSnapshot<T> {
+    pub(crate) fn into_arc(self) -> Arc<T> {
+        self.0
+    }
+}
+
+impl<T> Deref for LoadedSnapshot<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> CachedSnapshot<'_, T> {
+    pub(crate) fn load(&mut self) -> &Arc<T> {
+        if self.source.current.access().load(Ordering::Relaxed) != self.index {
+            (self.index, self.value) = self.source.indexed();
+        }
+        &self.value
     }
 }

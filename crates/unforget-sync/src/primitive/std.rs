@@ -1,17 +1,16 @@
 //! The operating system's primitives, without poisoning.
 
 mod rw_lock;
+mod snapshot;
 
 use ::std::fmt;
 use ::std::sync::{PoisonError, TryLockError};
 use ::std::time::Instant;
 
-use arc_swap::ArcSwap;
-
-use super::Arc;
 use crate::Clock;
 
 pub use self::rw_lock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub(crate) use self::snapshot::{AtomicSnapshot, CachedSnapshot, LoadedSnapshot};
 pub use ::std::sync::{MutexGuard, OnceLock, atomic};
 pub use ::std::thread;
 pub(crate) use ::std::thread_local as per_thread;
@@ -110,24 +109,5 @@ impl Condvar {
     /// Wakes every waiting thread.
     pub fn notify_all(&self) {
         self.0.notify_all();
-    }
-}
-
-/// A shared pointer that is replaced whole while others read it: arc-swap behind the two operations we use.
-pub(crate) struct AtomicSnapshot<T>(ArcSwap<T>);
-
-impl<T> AtomicSnapshot<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self(ArcSwap::from_pointee(value))
-    }
-
-    /// Happens after the `replace` whose value it returns.
-    pub(crate) fn load(&self) -> Arc<T> {
-        self.0.load_full()
-    }
-
-    /// Returns what it replaced, so that the caller decides where that is dropped.
-    pub(crate) fn replace(&self, value: Arc<T>) -> Arc<T> {
-        self.0.swap(value)
     }
 }

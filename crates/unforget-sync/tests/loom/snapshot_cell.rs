@@ -2,6 +2,7 @@
 
 use loom::cell::UnsafeCell;
 use unforget_sync::SnapshotCell;
+use unforget_sync::primitive::atomic::{AtomicU64, Ordering};
 use unforget_sync::primitive::model::Mode;
 use unforget_sync::primitive::{Arc, thread};
 
@@ -58,5 +59,32 @@ fn a_reader_never_goes_back_and_never_sees_half() {
         let revisions = writers.map(|writer| writer.join().expect("does not panic"));
         assert!([[1, 2], [2, 1]].contains(&revisions), "a revision was given twice or not at all");
         assert_eq!(cell.load().revision(), 2);
+    });
+}
+
+/// A writer publishes twice and tells of the first: a handle that has been told sees it, whole, and never goes back.
+#[test]
+fn a_reader_handle_sees_what_was_published_before_it_reads() {
+    check(&[Mode::Plain], || {
+        let cell = Arc::new(SnapshotCell::new(UnsafeCell::new(0)));
+        let told = Arc::new(AtomicU64::new(0));
+        let writer = {
+            let (cell, told) = (Arc::clone(&cell), Arc::clone(&told));
+            thread::spawn(move || {
+                told.store(cell.publish(UnsafeCell::new(1)), Ordering::Release);
+                cell.publish(UnsafeCell::new(2));
+            })
+        };
+        let mut reader = cell.reader();
+        let mut last = 0;
+        for _ in 0..2 {
+            let published = told.load(Ordering::Acquire);
+            let snapshot = reader.load();
+            assert!(snapshot.revision() >= published, "what was published before is not seen");
+            snapshot.value().with(|_| assert!(snapshot.revision() >= last, "a reader went back"));
+            last = snapshot.revision();
+        }
+        writer.join().expect("does not panic");
+        assert_eq!(reader.load().revision(), 2, "the last publication is not seen");
     });
 }
