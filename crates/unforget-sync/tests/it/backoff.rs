@@ -4,6 +4,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use unforget_sync::{Backoff, Clock, ManualClock, retry};
 
+use crate::watchdog::watch;
+
 fn backoffs() -> impl Strategy<Value = (Backoff, Duration, Duration, Duration, u32)> {
     // Zero and the largest values are where saturation matters, so they are drawn on purpose.
     let duration = || {
@@ -25,6 +27,7 @@ fn backoffs() -> impl Strategy<Value = (Backoff, Duration, Duration, Duration, u
 proptest! {
     #[test]
     fn no_delay_exceeds_the_cap((backoff, _, cap, _, _) in backoffs()) {
+        let _watch = watch();
         for delay in backoff.delays().chain(backoff.full_jitter().delays()) {
             prop_assert!(delay <= cap, "{delay:?} is beyond the cap of {cap:?}");
         }
@@ -32,6 +35,7 @@ proptest! {
 
     #[test]
     fn delays_fit_the_attempts_and_the_deadline((backoff, _, _, deadline, attempts) in backoffs()) {
+        let _watch = watch();
         let delays: Vec<_> = backoff.delays().collect();
         prop_assert!(delays.len() <= usize::try_from(attempts.max(1) - 1).expect("fits"));
         let total = delays.iter().fold(Duration::ZERO, |total, delay| total.saturating_add(*delay));
@@ -40,6 +44,7 @@ proptest! {
 
     #[test]
     fn additive_jitter_lies_between_the_step_and_twice_the_step((backoff, base, cap, _, _) in backoffs()) {
+        let _watch = watch();
         let mut step = base;
         let mut time_left = Duration::MAX;
         for delay in backoff.deadline(Duration::MAX).delays() {
@@ -53,11 +58,13 @@ proptest! {
 
     #[test]
     fn a_seed_makes_the_delays_repeatable((backoff, ..) in backoffs()) {
+        let _watch = watch();
         prop_assert!(backoff.delays().eq(backoff.delays()));
     }
 
     #[test]
     fn retrying_never_runs_past_the_deadline((backoff, _, _, deadline, attempts) in backoffs(), work in 0_u64..2_000) {
+        let _watch = watch();
         let clock = ManualClock::new();
         let start = clock.now();
         let work = Duration::from_millis(work);
@@ -76,6 +83,7 @@ proptest! {
 
 #[test]
 fn the_default_has_four_doubling_waits_within_ten_seconds() {
+    let _watch = watch();
     let delays: Vec<_> = Backoff::default().delays().collect();
     assert_eq!(delays.len(), 4);
     for (delay, step) in delays.iter().zip([100, 200, 400, 800].map(Duration::from_millis)) {
@@ -85,6 +93,7 @@ fn the_default_has_four_doubling_waits_within_ten_seconds() {
 
 #[test]
 fn waits_at_the_cap_still_differ() {
+    let _watch = watch();
     let backoff = Backoff::default().attempts(40).cap(Duration::from_secs(1)).deadline(Duration::MAX).seed(3);
     let mut late: Vec<_> = backoff.delays().skip(10).collect();
     late.sort_unstable();
@@ -94,18 +103,21 @@ fn waits_at_the_cap_still_differ() {
 
 #[test]
 fn retries_without_a_seed_are_not_synchronised() {
+    let _watch = watch();
     let backoff = Backoff::default();
     assert!(backoff.delays().ne(backoff.delays()), "two contenders would meet again at every attempt");
 }
 
 #[test]
 fn full_jitter_reaches_below_the_step() {
+    let _watch = watch();
     let backoff = Backoff::default().full_jitter().attempts(60).deadline(Duration::MAX).seed(1);
     assert!(backoff.delays().any(|delay| delay < Duration::from_millis(100)));
 }
 
 #[test]
 fn a_permanent_error_is_not_retried() {
+    let _watch = watch();
     let mut calls = 0;
     let outcome = retry(
         &ManualClock::new(),
@@ -121,6 +133,7 @@ fn a_permanent_error_is_not_retried() {
 
 #[test]
 fn the_last_error_is_the_one_returned() {
+    let _watch = watch();
     let mut calls = 0;
     let outcome = retry(
         &ManualClock::new(),
@@ -136,6 +149,7 @@ fn the_last_error_is_the_one_returned() {
 
 #[test]
 fn zero_attempts_count_as_one() {
+    let _watch = watch();
     let mut calls = 0;
     let outcome = retry(
         &ManualClock::new(),
@@ -151,6 +165,7 @@ fn zero_attempts_count_as_one() {
 
 #[test]
 fn the_last_wait_is_cut_to_the_deadline() {
+    let _watch = watch();
     let clock = ManualClock::new();
     let start = clock.now();
     let backoff =

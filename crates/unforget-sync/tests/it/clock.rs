@@ -3,11 +3,14 @@ use std::time::Duration;
 
 use unforget_sync::{Clock, ManualClock, SystemClock, Ticket, WaitError};
 
+use crate::watchdog::watch;
+
 /// Longer than any test runs.
 const DAY: Duration = Duration::from_hours(24);
 
 #[test]
 fn a_manual_clock_stands_still_until_advanced() {
+    let _watch = watch();
     let clock = ManualClock::default();
     let start = clock.now();
     assert_eq!(clock.now(), start, "time passed by itself");
@@ -17,6 +20,7 @@ fn a_manual_clock_stands_still_until_advanced() {
 
 #[test]
 fn sleeping_on_a_manual_clock_advances_it() {
+    let _watch = watch();
     let clock = ManualClock::new();
     let start = clock.now();
     clock.sleep(DAY);
@@ -25,6 +29,7 @@ fn sleeping_on_a_manual_clock_advances_it() {
 
 #[test]
 fn a_manual_clock_never_wraps() {
+    let _watch = watch();
     let clock = ManualClock::new();
     clock.advance(Duration::from_secs(1));
     let before = clock.now();
@@ -35,6 +40,7 @@ fn a_manual_clock_never_wraps() {
 /// Nobody notifies the waiter: it must look at the clock by itself.
 #[test]
 fn advancing_a_manual_clock_ends_a_timed_wait() {
+    let _watch = watch();
     let clock = ManualClock::new();
     let deadline = clock.now() + DAY;
     let (ticket, _completer) = Ticket::<()>::pair();
@@ -48,6 +54,7 @@ fn advancing_a_manual_clock_ends_a_timed_wait() {
 
 #[test]
 fn the_system_clock_sleeps_at_least_as_long_as_asked() {
+    let _watch = watch();
     let start = SystemClock.now();
     SystemClock.sleep(Duration::from_millis(2));
     assert!(SystemClock.now() - start >= Duration::from_millis(2));

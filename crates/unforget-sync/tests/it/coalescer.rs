@@ -7,6 +7,7 @@ use std::time::Duration;
 use unforget_sync::{Clock, Coalescer, Deliverer, FlushError, ManualClock, PutError, SystemClock, Window};
 
 use crate::eventually::eventually;
+use crate::watchdog::{waiting, watch};
 
 const QUIET: Duration = Duration::from_millis(20);
 
@@ -20,6 +21,7 @@ fn coalescer(keys: usize) -> (Pair, Arc<ManualClock>) {
 
 #[test]
 fn a_value_is_due_after_a_quiet_window() {
+    let _watch = watch();
     let ((coalescer, mut deliverer), clock) = coalescer(4);
     coalescer.put("a", 1).expect("open");
     clock.advance(QUIET / 2);
@@ -34,6 +36,7 @@ fn a_value_is_due_after_a_quiet_window() {
 
 #[test]
 fn a_key_that_is_never_quiet_is_due_after_the_maximum_delay() {
+    let _watch = watch();
     let ((coalescer, mut deliverer), clock) = coalescer(4);
     let start = clock.now();
     let mut value = 0;
@@ -48,6 +51,7 @@ fn a_key_that_is_never_quiet_is_due_after_the_maximum_delay() {
 
 #[test]
 fn a_failed_delivery_waits_again_and_yields_to_what_is_newer() {
+    let _watch = watch();
     let ((coalescer, mut deliverer), clock) = coalescer(4);
     coalescer.put("a", 1).expect("open");
     coalescer.put("b", 1).expect("open");
@@ -66,6 +70,7 @@ fn a_failed_delivery_waits_again_and_yields_to_what_is_newer() {
 
 #[test]
 fn the_number_of_keys_is_bounded_until_a_delivery_has_ended() {
+    let _watch = watch();
     let ((coalescer, mut deliverer), clock) = coalescer(1);
     coalescer.put("a", 1).expect("open");
     assert_eq!(coalescer.try_put("b", 1), Err(PutError::Full("b", 1)));
@@ -79,6 +84,7 @@ fn the_number_of_keys_is_bounded_until_a_delivery_has_ended() {
 
 #[test]
 fn a_delivery_that_panics_loses_nothing() {
+    let _watch = watch();
     let ((coalescer, mut deliverer), _clock) = coalescer(4);
     coalescer.put("a", 1).expect("open");
     let panicked = catch_unwind(AssertUnwindSafe(move || {
@@ -93,6 +99,7 @@ fn a_delivery_that_panics_loses_nothing() {
 
 #[test]
 fn a_flush_has_a_deadline_and_leaves_everything_due() {
+    let _watch = watch();
     let ((coalescer, mut deliverer), clock) = coalescer(4);
     coalescer.put("a", 1).expect("open");
     assert_eq!(coalescer.flush_until(clock.now()), Err(FlushError::TimedOut));
@@ -103,6 +110,7 @@ fn a_flush_has_a_deadline_and_leaves_everything_due() {
 
 #[test]
 fn what_was_given_back_is_no_success_of_a_flush() {
+    let _watch = watch();
     let ((coalescer, mut deliverer), _clock) = coalescer(4);
     coalescer.put("a", 1).expect("open");
     assert_eq!(coalescer.drain(), [("a", 1)]);
@@ -112,6 +120,7 @@ fn what_was_given_back_is_no_success_of_a_flush() {
 
 #[test]
 fn a_wait_ends_at_its_deadline_with_nothing() {
+    let _watch = watch();
     let ((coalescer, mut deliverer), clock) = coalescer(4);
     coalescer.put("a", 1).expect("open");
     assert!(deliverer.wait_until(clock.now()).is_some_and(|delivery| delivery.is_empty()));
@@ -122,24 +131,27 @@ fn a_wait_ends_at_its_deadline_with_nothing() {
 
 #[test]
 fn endless_windows_leave_delivery_to_a_flush() {
+    let _watch = watch();
     let window = Window { quiet: Duration::MAX, max_delay: Duration::MAX, ..Window::default() };
     let (coalescer, mut deliverer) = Coalescer::new(window, Arc::new(SystemClock));
     thread::scope(|threads| {
         threads.spawn(|| {
             coalescer.put("a", 1).expect("open");
-            coalescer.flush().expect("delivered");
+            waiting("the flush", || coalescer.flush()).expect("delivered");
         });
-        assert_eq!(deliverer.wait().map(unforget_sync::Delivery::done), Some(vec![("a", 1)]));
+        let delivery = waiting("a delivery", || deliverer.wait());
+        assert_eq!(delivery.map(unforget_sync::Delivery::done), Some(vec![("a", 1)]));
     });
 }
 
 #[test]
 fn many_threads_lose_no_latest_value() {
+    let _watch = watch();
     let window = Window { quiet: Duration::ZERO, keys: NonZeroUsize::MIN, ..Window::default() };
     let (coalescer, mut deliverer) = Coalescer::new(window, Arc::new(SystemClock));
     let consumer = thread::spawn(move || {
         let mut stored = [0; 4];
-        while let Some(delivery) = deliverer.wait() {
+        while let Some(delivery) = waiting("a delivery", || deliverer.wait()) {
             for (key, value) in delivery.iter() {
                 let stored: &mut u32 = &mut stored[*key];
                 assert!(*stored < *value, "key {key} went back from {stored} to {value}");
@@ -152,7 +164,10 @@ fn many_threads_lose_no_latest_value() {
     thread::scope(|threads| {
         for key in 0..4 {
             let coalescer = coalescer.clone();
-            threads.spawn(move || (1..=500).for_each(|value| coalescer.put(key, value).expect("open")));
+            threads.spawn(move || {
+                let put = |value| waiting("room", || coalescer.put(key, value)).expect("open");
+                (1..=500).for_each(put);
+            });
         }
     });
     eventually("everything is delivered", || coalescer.flush().is_ok());
@@ -162,6 +177,7 @@ fn many_threads_lose_no_latest_value() {
 
 #[test]
 fn errors_say_what_happened() {
+    let _watch = watch();
     for error in [PutError::Full(1, 2), PutError::Closed(1, 2)] {
         assert!(format!("{error:?} {error}").contains("coalescer"));
         assert_eq!(error.into_pair(), (1, 2));

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use unforget_sync::{Clock, Coalescer, ManualClock, Window};
 
+use crate::watchdog::watch;
+
 const KEYS: usize = 3;
 const QUIET: Duration = Duration::from_millis(3);
 const MAX_DELAY: Duration = Duration::from_millis(7);
@@ -102,6 +104,7 @@ fn ops() -> impl Strategy<Value = Op> {
 proptest! {
     #[test]
     fn the_coalescer_does_what_the_oracle_says(ops in prop::collection::vec(ops(), 1..60)) {
+        let _watch = watch();
         let clock = Arc::new(ManualClock::new());
         let keys = NonZeroUsize::new(KEYS).expect("not zero");
         let window = Window { quiet: QUIET, max_delay: MAX_DELAY, keys };

@@ -7,11 +7,13 @@ use unforget_sync::ranked::{Mutex, RwLock};
 use unforget_sync::{Contention, ContentionSnapshot, ManualClock, WAIT_CLASSES};
 
 use crate::eventually::eventually;
+use crate::watchdog::{waiting, watch};
 
 unforget_sync::lock_levels! { Turn }
 
 #[test]
 fn who_does_not_wait_is_counted_as_such() {
+    let _watch = watch();
     let mutex = Mutex::<Turn, _, _>::with_contention(0, Contention::new());
     for _ in 0..3 {
         *mutex.lock_dynamic() += 1;
@@ -22,13 +24,14 @@ fn who_does_not_wait_is_counted_as_such() {
 
 #[test]
 fn a_wait_is_seen_while_it_lasts_and_measured_when_it_ends() {
+    let _watch = watch();
     let clock = Arc::new(ManualClock::new());
     let contention = Contention::with_clock(Arc::clone(&clock) as _);
     let mutex = Mutex::<Turn, _, _>::with_contention((), contention);
     let snapshot = || mutex.contention().snapshot();
     thread::scope(|threads| {
         let held = mutex.lock_dynamic();
-        let waiter = threads.spawn(|| drop(mutex.lock_dynamic()));
+        let waiter = threads.spawn(|| drop(waiting("the lock", || mutex.lock_dynamic())));
         eventually("the waiter waits", || snapshot().waiting() == 1);
         assert_eq!(snapshot().total_wait, Duration::ZERO, "it has not ended");
         drop(held);
@@ -40,6 +43,7 @@ fn a_wait_is_seen_while_it_lasts_and_measured_when_it_ends() {
 
 #[test]
 fn the_wait_is_measured_on_the_clock() {
+    let _watch = watch();
     let clock = Arc::new(ManualClock::new());
     let contention = Contention::with_clock(Arc::clone(&clock) as _);
     for wait in [Duration::from_millis(3), Duration::from_millis(1)] {
@@ -52,11 +56,12 @@ fn the_wait_is_measured_on_the_clock() {
 
 #[test]
 fn readers_and_writers_are_counted_together() {
+    let _watch = watch();
     let lock = RwLock::<Turn, _, _>::with_contention((), Contention::new());
     thread::scope(|threads| {
         let reading = lock.read_dynamic();
         threads.spawn(|| drop(lock.read_dynamic())).join().expect("readers share it");
-        let writer = threads.spawn(|| drop(lock.write_dynamic()));
+        let writer = threads.spawn(|| drop(waiting("the lock", || lock.write_dynamic())));
         eventually("the writer waits", || lock.contention().snapshot().waiting() == 1);
         drop(reading);
         writer.join().expect("gets the lock");
@@ -67,6 +72,7 @@ fn readers_and_writers_are_counted_together() {
 
 #[test]
 fn no_count_of_many_threads_is_lost() {
+    let _watch = watch();
     let contention = Contention::new();
     thread::scope(|threads| {
         for _ in 0..4 {
@@ -85,6 +91,7 @@ fn no_count_of_many_threads_is_lost() {
 
 #[test]
 fn a_lock_without_statistics_has_none() {
+    let _watch = watch();
     assert_eq!(size_of::<Mutex<Turn, u64>>(), size_of::<std::sync::Mutex<u64>>());
     assert_eq!(size_of::<RwLock<Turn, u64>>(), size_of::<std::sync::RwLock<u64>>());
 }
@@ -92,6 +99,7 @@ fn a_lock_without_statistics_has_none() {
 proptest! {
     #[test]
     fn a_wait_is_counted_in_the_class_whose_bounds_it_is_in(nanos in 0..u64::MAX, shift in 0..64_u32) {
+        let _watch = watch();
         let wait = Duration::from_nanos(nanos >> shift);
         let contention = Contention::new();
         contention.record(wait);
@@ -106,6 +114,7 @@ proptest! {
 #[cfg(feature = "serde")]
 #[test]
 fn what_was_counted_can_be_written() {
+    let _watch = watch();
     let contention = Contention::new();
     contention.record(Duration::from_secs(2));
     let json = serde_json::to_value(contention.snapshot()).expect("plain data");

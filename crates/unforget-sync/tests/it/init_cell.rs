@@ -6,14 +6,18 @@ use std::time::Duration;
 
 use unforget_sync::{Backoff, Clock, InitCell, InitError, ManualClock};
 
+use crate::watchdog::{waiting, watch};
+
 #[test]
 fn many_threads_share_one_initialisation() {
+    let _watch = watch();
     let cell: InitCell<usize, ()> = InitCell::new();
     let runs = AtomicUsize::new(0);
     thread::scope(|threads| {
         for _ in 0..16 {
             threads.spawn(|| {
-                let value = cell.get_or_try_init(|| Ok(runs.fetch_add(1, Ordering::SeqCst)));
+                let make = || Ok(runs.fetch_add(1, Ordering::SeqCst));
+                let value = waiting("the value", || cell.get_or_try_init(make));
                 assert!(matches!(value, Ok(0)), "{value:?} is not the first run's value");
             });
         }
@@ -23,6 +27,7 @@ fn many_threads_share_one_initialisation() {
 
 #[test]
 fn a_failure_is_returned_and_leaves_the_cell_empty() {
+    let _watch = watch();
     let cell: InitCell<u8, &str> = InitCell::default();
     let failed = cell.get_or_try_init(|| Err("disk full"));
     assert!(matches!(&failed, Err(InitError::Failed(error)) if **error == "disk full"), "{failed:?}");
@@ -32,6 +37,7 @@ fn a_failure_is_returned_and_leaves_the_cell_empty() {
 
 #[test]
 fn a_panic_reaches_its_caller_and_leaves_the_cell_empty() {
+    let _watch = watch();
     let cell: InitCell<u8, ()> = InitCell::new();
     let panicked = catch_unwind(AssertUnwindSafe(|| cell.get_or_try_init(|| panic!("in the initialiser"))));
     assert!(panicked.is_err(), "the panic was swallowed");
@@ -40,6 +46,7 @@ fn a_panic_reaches_its_caller_and_leaves_the_cell_empty() {
 
 #[test]
 fn asking_for_the_value_while_making_it_is_an_error() {
+    let _watch = watch();
     let cell: InitCell<u8, InitError<()>> = InitCell::new();
     let inner: InitCell<u8, ()> = InitCell::new();
     let outcome = inner.get_or_try_init(|| match inner.get_or_try_init(|| Ok(1)) {
@@ -52,6 +59,7 @@ fn asking_for_the_value_while_making_it_is_an_error() {
 
 #[test]
 fn another_cell_may_be_filled_while_making_a_value() {
+    let _watch = watch();
     let (outer, inner) = (InitCell::<u8, ()>::new(), InitCell::<u8, ()>::new());
     let outcome = outer.get_or_try_init(|| inner.get_or_try_init(|| Ok(1)).copied().map_err(drop));
     assert_eq!(outcome.ok(), Some(&1));
@@ -59,6 +67,7 @@ fn another_cell_may_be_filled_while_making_a_value() {
 
 #[test]
 fn retries_belong_to_one_attempt() {
+    let _watch = watch();
     let cell: InitCell<u32, &str> = InitCell::new();
     let clock = ManualClock::new();
     let start = clock.now();
@@ -206,6 +215,7 @@ fn a_cell_may_be_used_after_a_panic_was_caught() {
 #[test]
 fn errors_say_what_happened_and_keep_their_source() {
     use std::error::Error;
+    let _watch = watch();
     let failed = InitError::Failed(Arc::new(std::io::Error::other("the cause")));
     assert_eq!(failed.to_string(), "initialisation failed");
     assert_eq!(failed.source().map(ToString::to_string), Some("the cause".to_owned()));

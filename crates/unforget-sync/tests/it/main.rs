@@ -15,6 +15,8 @@ mod contention;
 #[cfg(test)]
 mod eventually;
 #[cfg(test)]
+mod hanging;
+#[cfg(test)]
 mod init_cell;
 #[cfg(test)]
 mod queue;
@@ -34,3 +36,5 @@ mod registry;
 mod snapshot_cell;
 #[cfg(test)]
 mod ticket;
+#[cfg(test)]
+mod watchdog;

@@ -8,6 +8,7 @@ use unforget_sync::{Clock, Entry};
 use unforget_sync::{Close, Consumer, Limits, ManualClock, SubmitError, TicketError, WriteQueue};
 
 use crate::eventually::eventually;
+use crate::watchdog::{waiting, watch};
 
 /// An operation is its own weight.
 type Queue = WriteQueue<usize, usize>;
@@ -24,6 +25,7 @@ fn taken(consumer: &mut Consumer<usize, usize>) -> Vec<usize> {
 
 #[test]
 fn the_number_of_operations_is_bounded() {
+    let _watch = watch();
     let (queue, mut consumer) = queue(2, 100);
     let _tickets = [queue.try_submit(1).expect("room"), queue.try_submit(2).expect("room")];
     assert_eq!(queue.try_submit(3).err(), Some(SubmitError::Full(3)));
@@ -34,6 +36,7 @@ fn the_number_of_operations_is_bounded() {
 
 #[test]
 fn the_bytes_are_bounded_and_filled_to_the_last() {
+    let _watch = watch();
     let (queue, mut consumer) = queue(100, 10);
     let _tickets = [queue.try_submit(4).expect("room"), queue.try_submit(6).expect("exactly fits")];
     assert_eq!(queue.try_submit(1).err(), Some(SubmitError::Full(1)));
@@ -44,6 +47,7 @@ fn the_bytes_are_bounded_and_filled_to_the_last() {
 
 #[test]
 fn an_operation_that_can_never_fit_is_refused_at_once() {
+    let _watch = watch();
     let (queue, _consumer) = queue(1, 10);
     let error = queue.submit(11).expect_err("larger than the queue");
     assert_eq!(error, SubmitError::TooLarge { op: 11, weight: 11, limit: 10 });
@@ -53,6 +57,7 @@ fn an_operation_that_can_never_fit_is_refused_at_once() {
 
 #[test]
 fn a_timed_submit_gives_the_operation_back() {
+    let _watch = watch();
     let (queue, _consumer) = queue(1, 10);
     let _ticket = queue.submit(1).expect("room");
     let clock = ManualClock::new();
@@ -63,6 +68,7 @@ fn a_timed_submit_gives_the_operation_back() {
 
 #[test]
 fn room_that_is_there_wins_over_the_deadline() {
+    let _watch = watch();
     let (queue, _consumer) = queue(1, 10);
     let clock = ManualClock::new();
     assert!(queue.submit_until(1, &clock, clock.now()).is_ok());
@@ -74,31 +80,34 @@ fn room_that_is_there_wins_over_the_deadline() {
 
 #[test]
 fn a_blocked_submitter_gets_the_room_of_a_taken_batch() {
+    let _watch = watch();
     let (queue, consumer) = queue(1, 10);
     let _ticket = queue.submit(1).expect("room");
     thread::scope(|threads| {
         let mut consumer = consumer;
-        let blocked = threads.spawn(|| queue.submit_timeout(2, Duration::MAX).map(drop));
+        let blocked =
+            threads.spawn(|| waiting("room for 2", || queue.submit_timeout(2, Duration::MAX).map(drop)));
         eventually("the second submitter waits", || queue.waiting() == 1);
         assert_eq!(taken(&mut consumer), [1]);
-        assert_eq!(blocked.join().expect("does not panic"), Ok(()));
+        assert_eq!(waiting("the blocked submitter", || blocked.join()).expect("does not panic"), Ok(()));
         assert_eq!(taken(&mut consumer), [2]);
     });
 }
 
 #[test]
 fn submitters_get_room_in_the_order_they_came() {
+    let _watch = watch();
     let (queue, consumer) = queue(1, 10);
     let _ticket = queue.submit(0).expect("room");
     thread::scope(|threads| {
         let mut consumer = consumer;
         for op in 1..=5 {
             let queue = &queue;
-            threads.spawn(move || queue.submit(op).map(drop));
+            threads.spawn(move || waiting(format!("room for {op}"), || queue.submit(op).map(drop)));
             eventually("it stands in line", || queue.waiting() == op);
         }
         for op in 0..=5 {
-            assert!(consumer.wait());
+            assert!(waiting(format!("operation {op}"), || consumer.wait()));
             assert_eq!(taken(&mut consumer), [op], "someone overtook");
         }
     });
@@ -106,20 +115,22 @@ fn submitters_get_room_in_the_order_they_came() {
 
 #[test]
 fn nobody_overtakes_a_submitter_who_waits_for_much_room() {
+    let _watch = watch();
     let (queue, consumer) = queue(10, 10);
     let _ticket = queue.submit(5).expect("room");
     thread::scope(|threads| {
         let mut consumer = consumer;
-        let heavy = threads.spawn(|| queue.submit(10).map(drop));
+        let heavy = threads.spawn(|| waiting("room for 10", || queue.submit(10).map(drop)));
         eventually("the heavy one waits", || queue.waiting() == 1);
         assert_eq!(queue.try_submit(1).err(), Some(SubmitError::Full(1)), "a light one would starve it");
         assert_eq!(taken(&mut consumer), [5]);
-        assert_eq!(heavy.join().expect("does not panic"), Ok(()));
+        assert_eq!(waiting("the heavy one", || heavy.join()).expect("does not panic"), Ok(()));
     });
 }
 
 #[test]
 fn withdrawing_takes_back_what_was_not_taken() {
+    let _watch = watch();
     let (queue, mut consumer) = queue(3, 10);
     let [first, second, third] = [1, 2, 3].map(|op| queue.submit(op).expect("room"));
     assert_eq!(queue.withdraw(&second), Some(2));
@@ -136,6 +147,7 @@ fn withdrawing_takes_back_what_was_not_taken() {
 
 #[test]
 fn a_ticket_of_another_queue_withdraws_nothing() {
+    let _watch = watch();
     let (one, _consumer) = queue(1, 10);
     let (other, _other_consumer) = queue(1, 10);
     let _ticket = one.submit(1).expect("room");
@@ -146,6 +158,7 @@ fn a_ticket_of_another_queue_withdraws_nothing() {
 
 #[test]
 fn draining_lets_the_consumer_finish() {
+    let _watch = watch();
     let (queue, mut consumer) = queue(2, 10);
     let ticket = queue.submit(1).expect("room");
     queue.close(Close::Drain);
@@ -158,16 +171,17 @@ fn draining_lets_the_consumer_finish() {
         entry.completer.complete(entry.op);
     }
     assert!(!consumer.wait(), "closed and empty");
-    assert_eq!(ticket.wait(), Ok(1));
+    assert_eq!(waiting("the ticket", || ticket.wait()), Ok(1));
 }
 
 #[test]
 fn aborting_after_draining_drops_what_is_left() {
+    let _watch = watch();
     let (queue, consumer) = queue(2, 10);
     let ticket = queue.submit(1).expect("room");
     queue.close(Close::Drain);
     queue.close(Close::Abort);
-    assert_eq!(ticket.wait(), Err(TicketError::Aborted));
+    assert_eq!(waiting("the ticket", || ticket.wait()), Err(TicketError::Aborted));
     assert!(!consumer.wait());
     queue.close(Close::Drain);
     assert!(queue.is_closed() && queue.is_empty());
@@ -212,24 +226,27 @@ fn aborting_ends_the_wait_of_who_drains() {
 
 #[test]
 fn closing_wakes_everyone_in_line() {
+    let _watch = watch();
     let (queue, consumer) = queue(1, 10);
     let _ticket = queue.submit(1).expect("room");
     thread::scope(|threads| {
         let consumer = consumer;
         let blocked = [2, 3].map(|op| {
             let queue = &queue;
-            threads.spawn(move || queue.submit(op).map(drop))
+            threads.spawn(move || waiting(format!("room for {op}"), || queue.submit(op).map(drop)))
         });
         eventually("both stand in line", || queue.waiting() == 2);
         drop(consumer);
         for (blocked, op) in blocked.into_iter().zip([2, 3]) {
-            assert_eq!(blocked.join().expect("does not panic"), Err(SubmitError::Closed(op)));
+            let blocked = waiting("a blocked submitter", || blocked.join());
+            assert_eq!(blocked.expect("does not panic"), Err(SubmitError::Closed(op)));
         }
     });
 }
 
 #[test]
 fn a_consumer_that_panics_leaves_nobody_waiting() {
+    let _watch = watch();
     let (queue, mut consumer) = queue(2, 10);
     let taken = queue.submit(1).expect("room");
     let (started, queued) = std::sync::mpsc::channel();
@@ -241,13 +258,18 @@ fn a_consumer_that_panics_leaves_nobody_waiting() {
     queued.recv_timeout(crate::eventually::DEADLINE).expect("the batch was taken");
     let left = queue.submit(2).expect("room");
     assert!(writer.join().is_err(), "the consumer panicked");
-    assert_eq!(taken.wait(), Err(TicketError::Abandoned), "taken: it may have taken effect");
-    assert_eq!(left.wait(), Err(TicketError::Aborted), "never taken");
+    assert_eq!(
+        waiting("what was taken", || taken.wait()),
+        Err(TicketError::Abandoned),
+        "taken: it may have taken effect"
+    );
+    assert_eq!(waiting("what was left", || left.wait()), Err(TicketError::Aborted), "never taken");
     assert_eq!(queue.submit(3).err(), Some(SubmitError::Closed(3)));
 }
 
 #[test]
 fn dropping_the_last_handle_drains() {
+    let _watch = watch();
     let (queue, mut consumer) = queue(2, 10);
     let clone = queue.clone();
     let ticket = queue.submit(1).expect("room");
@@ -259,7 +281,7 @@ fn dropping_the_last_handle_drains() {
         entry.completer.complete(entry.op);
     }
     assert!(!consumer.wait(), "nobody is left to submit");
-    assert_eq!(ticket.wait(), Ok(1));
+    assert_eq!(waiting("the ticket", || ticket.wait()), Ok(1));
 }
 
 #[test]
@@ -273,11 +295,12 @@ fn operations_and_results_are_dropped_outside_the_lock() {
             }
         }
     }
+    let _watch = watch();
     let limits = Limits { ops: NonZeroUsize::MIN, bytes: NonZeroUsize::MIN };
     let (queue, consumer) = WriteQueue::new(limits, |_: &Nosy| 1);
     let ticket = queue.submit(Nosy(Some(queue.clone()))).expect("room");
     queue.close(Close::Abort);
-    assert_eq!(ticket.wait(), Err(TicketError::Aborted));
+    assert_eq!(waiting("the ticket", || ticket.wait()), Err(TicketError::Aborted));
     drop(consumer);
 }
 
@@ -289,18 +312,20 @@ fn an_operation_that_panics_when_dropped_takes_no_ticket_with_it() {
             assert!(thread::panicking(), "in the destructor");
         }
     }
+    let _watch = watch();
     let limits = Limits { ops: NonZeroUsize::MAX, bytes: NonZeroUsize::MAX };
     let (queue, _consumer) = WriteQueue::<_, ()>::new(limits, |_: &Panics| 1);
     let tickets = [(); 2].map(|()| queue.submit(Panics).expect("room"));
     assert!(catch_unwind(AssertUnwindSafe(|| queue.close(Close::Abort))).is_err());
     for ticket in tickets {
-        assert_eq!(ticket.wait(), Err(TicketError::Aborted));
+        assert_eq!(waiting("the ticket", || ticket.wait()), Err(TicketError::Aborted));
     }
 }
 
 #[test]
 fn errors_can_be_printed_whatever_the_operation() {
     struct Opaque;
+    let _watch = watch();
     let errors = [
         SubmitError::Full(Arc::new(Opaque)),
         SubmitError::Closed(Arc::new(Opaque)),

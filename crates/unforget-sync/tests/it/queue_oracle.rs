@@ -9,6 +9,8 @@ use unforget_sync::{
     WriteQueue,
 };
 
+use crate::watchdog::watch;
+
 const MAX_OPS: usize = 4;
 const MAX_BYTES: usize = 12;
 
@@ -306,6 +308,7 @@ fn ops() -> impl Strategy<Value = Op> {
 proptest! {
     #[test]
     fn the_queue_does_what_the_oracle_says(ops in prop::collection::vec(ops(), 1..60)) {
+        let _watch = watch();
         let (mut real, mut oracle) = (Real::new(), Oracle::default());
         for (step, op) in ops.iter().enumerate() {
             prop_assert_eq!(real.interpret(op), oracle.interpret(op), "step {}: {:?}", step, op);

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use unforget_sync::{Consumer, Limits, SubmitError, TicketError, WaitError, WriteQueue};
 
+use crate::watchdog::{waiting, watch};
+
 const PRODUCERS: usize = 4;
 const OPERATIONS: usize = 3_000;
 
@@ -21,7 +23,7 @@ fn small_queue() -> (WriteQueue<Op, Op>, Consumer<Op, Op>) {
 /// Completes each operation with itself and returns them in the order taken.
 fn consume(mut consumer: Consumer<Op, Op>) -> Vec<Op> {
     let mut taken = Vec::new();
-    while consumer.wait() {
+    while waiting("a batch", || consumer.wait()) {
         let batch = consumer.take();
         assert!(batch.len() <= 5, "a batch of {} from a queue of 5", batch.len());
         for entry in batch {
@@ -38,6 +40,7 @@ fn of(producer: usize, taken: &[Op]) -> Vec<usize> {
 
 #[test]
 fn everything_arrives_once_and_in_order() {
+    let _watch = watch();
     let (queue, consumer) = small_queue();
     let consumer = thread::spawn(|| consume(consumer));
     thread::scope(|threads| {
@@ -45,10 +48,11 @@ fn everything_arrives_once_and_in_order() {
             let queue = queue.clone();
             threads.spawn(move || {
                 for count in 0..OPERATIONS {
-                    let ticket = queue.submit((producer, count)).expect("open");
+                    let ticket = waiting("room", || queue.submit((producer, count))).expect("open");
                     // Waiting for some and not for others makes batches of every size.
                     if count % 3 == 0 {
-                        assert_eq!(ticket.wait(), Ok((producer, count)), "someone else's result");
+                        let outcome = waiting("a ticket", || ticket.wait());
+                        assert_eq!(outcome, Ok((producer, count)), "someone else's result");
                     }
                 }
             });
@@ -63,6 +67,7 @@ fn everything_arrives_once_and_in_order() {
 
 #[test]
 fn what_is_withdrawn_or_refused_is_not_taken_and_everything_else_is() {
+    let _watch = watch();
     let (queue, consumer) = small_queue();
     let consumer = thread::spawn(|| consume(consumer));
     let carried_out: Vec<Vec<usize>> = thread::scope(|threads| {
@@ -88,7 +93,7 @@ fn submit_impatiently(queue: &WriteQueue<Op, Op>, op: Op) -> bool {
     let submitted = match op.1 % 3 {
         0 => queue.try_submit(op),
         1 => queue.submit_timeout(op, Duration::from_micros(20)),
-        _ => queue.submit(op),
+        _ => waiting("room", || queue.submit(op)),
     };
     let ticket = match submitted {
         Ok(ticket) => ticket,
@@ -106,7 +111,7 @@ fn submit_impatiently(queue: &WriteQueue<Op, Op>, op: Op) -> bool {
         }
     };
     let withdrawn = queue.withdraw(&ticket);
-    let outcome = ticket.wait();
+    let outcome = waiting("a ticket", || ticket.wait());
     match withdrawn {
         Some(back) => assert_eq!((back, outcome), (op, Err(TicketError::Withdrawn))),
         None => assert_eq!(outcome, Ok(op)),

@@ -6,6 +6,8 @@ use std::thread;
 use unforget_sync::Contention;
 use unforget_sync::ranked::{Mutex, Order, RwLock};
 
+use crate::watchdog::watch;
+
 unforget_sync::lock_levels! {
     Repository;
     Turn: after [Repository];
@@ -26,6 +28,7 @@ fn assert_nothing_is_held() {
 
 #[test]
 fn a_wrong_order_panics_and_names_every_lock() {
+    let _watch = watch();
     let (repository, turn) = (Mutex::<Repository, _>::new(()), RwLock::<Turn, _>::new(()));
     let contexts = Mutex::<Contexts, _>::new(());
     let message = refusal(|| {
@@ -46,6 +49,7 @@ fn a_wrong_order_panics_and_names_every_lock() {
 
 #[test]
 fn a_wrong_order_panics_before_it_waits() {
+    let _watch = watch();
     let (turn, contexts) = (Mutex::<Turn, _>::new(()), Mutex::<Contexts, _>::new(()));
     thread::scope(|threads| {
         let turn_is_held = turn.lock_dynamic();
@@ -62,6 +66,7 @@ fn a_wrong_order_panics_before_it_waits() {
 
 #[test]
 fn a_second_root_does_not_get_around_the_order() {
+    let _watch = watch();
     let (turn, contexts) = (Mutex::<Turn, _>::new(()), Mutex::<Contexts, _>::new(()));
     let message = refusal(|| {
         let mut root = Order::root();
@@ -74,6 +79,7 @@ fn a_second_root_does_not_get_around_the_order() {
 
 #[test]
 fn one_lock_is_not_taken_twice() {
+    let _watch = watch();
     let index = RwLock::<Index, _>::new(0);
     assert!(refusal(|| drop((index.read_dynamic(), index.read_dynamic()))).contains("Index"));
     assert!(refusal(|| drop((index.read_dynamic(), index.write_dynamic()))).contains("Index"));
@@ -84,6 +90,7 @@ fn one_lock_is_not_taken_twice() {
 
 #[test]
 fn guards_are_dropped_in_any_order() {
+    let _watch = watch();
     let (turn, contexts) = (Mutex::<Turn, _>::new(()), Mutex::<Contexts, _>::new(()));
     let index = Mutex::<Index, _>::new(());
     let turn_held = turn.lock_dynamic();
@@ -100,6 +107,7 @@ fn guards_are_dropped_in_any_order() {
 
 #[test]
 fn a_panic_lets_go_of_what_is_held() {
+    let _watch = watch();
     let (turn, contexts) = (Mutex::<Turn, _>::new(1), RwLock::<Contexts, _>::new(1));
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let mut root = Order::root();
@@ -115,6 +123,7 @@ fn a_panic_lets_go_of_what_is_held() {
 
 #[test]
 fn every_thread_has_a_stack_of_its_own() {
+    let _watch = watch();
     let (turn, contexts) = (Mutex::<Turn, _>::new(0), Mutex::<Contexts, _>::new(0));
     let contexts_held = contexts.lock_dynamic();
     thread::scope(|threads| {
@@ -127,6 +136,7 @@ fn every_thread_has_a_stack_of_its_own() {
 
 #[test]
 fn data_are_kept_from_other_threads_in_order() {
+    let _watch = watch();
     let from = Mutex::<Turn, _>::new(4_000_u64);
     let to = RwLock::<Contexts, _, Contention>::with_contention(0_u64, Contention::new());
     thread::scope(|threads| {

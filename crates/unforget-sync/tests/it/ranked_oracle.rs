@@ -18,6 +18,8 @@ mod library {
     }
 }
 use library::{High, Left, Low, Right};
+
+use crate::watchdog::watch;
 unforget_sync::lock_levels! {
     Caller: before [Low, Left, Right, High];
     Between: after [Low, Left] before [High];
@@ -148,6 +150,7 @@ fn op() -> impl Strategy<Value = Op> {
 proptest! {
     #[test]
     fn the_check_panics_exactly_when_the_oracle_says_so(ops in prop::collection::vec(op(), 1..40)) {
+        let _watch = watch();
         let levels = [
             ("Caller", locks::<Caller>()),
             ("Low", locks::<Low>()),

@@ -6,10 +6,12 @@ use std::thread;
 use unforget_sync::{InitError, Registry, Shared};
 
 use crate::eventually::{DEADLINE, eventually};
+use crate::watchdog::{waiting, watch};
 
 #[test]
 fn one_key_is_opened_once_and_shared() {
     static REGISTRY: Registry<String, u8, ()> = Registry::new();
+    let _watch = watch();
     let one = REGISTRY.open("a".to_owned(), || Ok(1)).expect("opens");
     let same = REGISTRY.open("a".to_owned(), || Ok(2)).expect("is shared");
     let other = REGISTRY.open("b".to_owned(), || Ok(3)).expect("opens");
@@ -19,6 +21,7 @@ fn one_key_is_opened_once_and_shared() {
 
 #[test]
 fn a_value_dies_with_its_last_handle() {
+    let _watch = watch();
     let registry = Registry::<u8, u8, ()>::default();
     let first = registry.open(1, || Ok(1)).expect("opens");
     drop(first.clone());
@@ -29,6 +32,7 @@ fn a_value_dies_with_its_last_handle() {
 
 #[test]
 fn a_failed_or_panicked_opening_leaves_the_key_usable() {
+    let _watch = watch();
     let registry = Registry::<u8, u8, &str>::new();
     let failed = registry.open(1, || Err("no"));
     assert!(matches!(failed, Err(InitError::Failed(error)) if *error == "no"));
@@ -39,6 +43,7 @@ fn a_failed_or_panicked_opening_leaves_the_key_usable() {
 
 #[test]
 fn a_forgotten_value_is_not_handed_out_again() {
+    let _watch = watch();
     let registry = Registry::<u8, u8, ()>::new();
     let closed = registry.open(1, || Ok(1)).expect("opens");
     registry.forget(&1, &closed);
@@ -50,6 +55,7 @@ fn a_forgotten_value_is_not_handed_out_again() {
 
 #[test]
 fn opening_a_key_from_its_own_initialiser_is_an_error() {
+    let _watch = watch();
     let registry = Registry::<u8, u8, ()>::new();
     let opened = registry.open(1, || match registry.open(1, || Ok(2)) {
         Err(InitError::Reentrant) => Ok(1),
@@ -72,6 +78,7 @@ impl Drop for OpensWhenDropped {
 
 #[test]
 fn opening_a_key_from_its_own_destructor_is_an_error() {
+    let _watch = watch();
     let registry = Arc::new(Nested::new());
     let (told, outcome) = mpsc::channel();
     let opened = registry.open(1, || Ok(OpensWhenDropped(Arc::clone(&registry), told)));
@@ -97,6 +104,7 @@ impl Drop for SlowToClose {
 
 #[test]
 fn opening_waits_until_the_old_value_is_closed() {
+    let _watch = watch();
     let registry = Registry::<u8, Option<SharedSlow>, ()>::new();
     let closed = Arc::new(AtomicUsize::new(0));
     let (closing, is_closing) = mpsc::channel();
@@ -109,7 +117,8 @@ fn opening_waits_until_the_old_value_is_closed() {
         is_closing.recv_timeout(DEADLINE).expect("the destructor began");
         let second = threads.spawn(|| {
             opening.store(1, Ordering::SeqCst);
-            let opened: Shared<_, _> = registry.open(1, || Ok(None)).expect("opens");
+            let opened = waiting("the end of the first", || registry.open(1, || Ok(None)));
+            let opened: Shared<_, _> = opened.expect("opens");
             drop(opened);
             closed.load(Ordering::SeqCst)
         });
@@ -130,16 +139,18 @@ fn threads_that_open_and_drop_never_meet_two_values() {
             self.0.fetch_sub(1, Ordering::SeqCst);
         }
     }
+    let _watch = watch();
     let alive = AtomicUsize::new(0);
     let registry = Registry::<u8, Counted<'_>, ()>::new();
     thread::scope(|threads| {
         for _ in 0..4 {
             threads.spawn(|| {
                 for _ in 0..2_000 {
-                    let opened = registry.open(1, || {
+                    let open = || {
                         assert_eq!(alive.fetch_add(1, Ordering::SeqCst), 0, "two values live at once");
                         Ok(Counted(&alive))
-                    });
+                    };
+                    let opened = waiting("the value", || registry.open(1, open));
                     drop(opened.expect("opens"));
                 }
             });

@@ -7,8 +7,11 @@ use unforget_sync::{SnapshotCell, SnapshotGuard, SnapshotReader};
 /// More guards than arc-swap has slots for in one thread.
 const MANY_GUARDS: u64 = 40;
 
+use crate::watchdog::watch;
+
 #[test]
 fn a_snapshot_never_changes() {
+    let _watch = watch();
     let cell = SnapshotCell::new(vec![1]);
     let before = cell.load();
     assert_eq!(cell.publish(vec![2]), 1);
@@ -18,6 +21,7 @@ fn a_snapshot_never_changes() {
 
 #[test]
 fn no_update_of_many_threads_is_lost() {
+    let _watch = watch();
     let cell = SnapshotCell::new(0_u64);
     thread::scope(|threads| {
         for _ in 0..4 {
@@ -34,6 +38,7 @@ fn no_update_of_many_threads_is_lost() {
 
 #[test]
 fn readers_see_revisions_and_values_that_belong_together() {
+    let _watch = watch();
     let cell = SnapshotCell::new(0_u64);
     let done = AtomicBool::new(false);
     thread::scope(|threads| {
@@ -61,6 +66,7 @@ fn readers_see_revisions_and_values_that_belong_together() {
 
 #[test]
 fn an_update_runs_again_on_what_came_in_between() {
+    let _watch = watch();
     let cell = SnapshotCell::new(1);
     let mut runs = 0;
     let after = cell.update(|value| {
@@ -75,6 +81,7 @@ fn an_update_runs_again_on_what_came_in_between() {
 
 #[test]
 fn a_change_may_leave_things_as_they_are() {
+    let _watch = watch();
     let cell = SnapshotCell::default();
     let left = cell.update_if(|value: &u8| value.checked_sub(1));
     assert_eq!((left.revision(), **left), (0, 0));
@@ -91,6 +98,7 @@ fn a_replaced_value_is_dropped_outside_the_lock() {
             self.1.map(|cell| cell.publish(1));
         }
     }
+    let _watch = watch();
     let drops = AtomicUsize::new(0);
     let other = SnapshotCell::new(0);
     let cell = SnapshotCell::new(PublishesWhenDropped(&drops, Some(&other)));

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use unforget_sync::{Ticket, TicketError, WaitError};
 
+use crate::watchdog::{waiting, watch};
+
 /// An executor in a screenful: runs one future and parks the thread while it is pending.
 fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
@@ -22,7 +24,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
+            Poll::Pending => waiting("a wake", thread::park),
         }
     }
 }
@@ -38,6 +40,7 @@ impl Wake for CountsWakes {
 
 #[test]
 fn a_ticket_is_a_future_without_a_runtime() {
+    let _watch = watch();
     for _ in 0..500 {
         let (ticket, completer) = Ticket::pair();
         let consumer = thread::spawn(move || completer.complete(7));
@@ -48,6 +51,7 @@ fn a_ticket_is_a_future_without_a_runtime() {
 
 #[test]
 fn a_pending_future_wakes_only_the_waker_given_last() {
+    let _watch = watch();
     let (ticket, completer) = Ticket::pair();
     let mut ticket = pin!(ticket);
     let wakers = [(); 2].map(|()| Arc::new(CountsWakes::default()));
@@ -68,6 +72,7 @@ fn a_panicking_waker_does_not_reach_the_completer() {
             panic!("in the waker");
         }
     }
+    let _watch = watch();
     let (ticket, completer) = Ticket::pair();
     let mut ticket = pin!(ticket);
     let waker = Waker::from(Arc::new(Panics));
@@ -78,6 +83,7 @@ fn a_panicking_waker_does_not_reach_the_completer() {
 
 #[test]
 fn polling_a_finished_ticket_panics() {
+    let _watch = watch();
     let (mut ticket, completer) = Ticket::pair();
     completer.complete(1);
     assert_eq!(block_on(&mut ticket), Ok(1));
@@ -88,6 +94,7 @@ fn polling_a_finished_ticket_panics() {
 
 #[test]
 fn a_future_may_be_waited_for_after_it_was_polled() {
+    let _watch = watch();
     let (ticket, completer) = Ticket::pair();
     let mut ticket = Box::pin(ticket);
     assert!(ticket.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -97,6 +104,7 @@ fn a_future_may_be_waited_for_after_it_was_polled() {
 
 #[test]
 fn a_timed_out_wait_gives_the_ticket_back() {
+    let _watch = watch();
     let (ticket, completer) = Ticket::pair();
     let Err(WaitError::TimedOut(ticket)) = ticket.wait_timeout(Duration::from_millis(1)) else {
         panic!("nobody completed it");
@@ -108,6 +116,7 @@ fn a_timed_out_wait_gives_the_ticket_back() {
 
 #[test]
 fn a_result_that_is_there_wins_over_the_deadline() {
+    let _watch = watch();
     let (ticket, completer) = Ticket::pair();
     completer.complete(1);
     assert_eq!(ticket.wait_timeout(Duration::ZERO).ok(), Some(1));
@@ -115,6 +124,7 @@ fn a_result_that_is_there_wins_over_the_deadline() {
 
 #[test]
 fn a_completer_lost_in_a_panic_abandons_its_ticket() {
+    let _watch = watch();
     let (ticket, completer) = Ticket::<u8>::pair();
     let consumer = thread::spawn(move || {
         let _held = &completer;
@@ -126,6 +136,7 @@ fn a_completer_lost_in_a_panic_abandons_its_ticket() {
 
 #[test]
 fn dropping_a_ticket_cancels_nothing() {
+    let _watch = watch();
     let (ticket, completer) = Ticket::pair();
     drop(ticket);
     let result = Arc::new(());
@@ -136,6 +147,7 @@ fn dropping_a_ticket_cancels_nothing() {
 #[test]
 fn errors_say_whether_the_operation_was_started() {
     use std::error::Error;
+    let _watch = watch();
     assert!(TicketError::Abandoned.to_string().contains("unknown"));
     for error in [TicketError::Aborted, TicketError::Withdrawn] {
         assert!(error.to_string().contains("not started"), "{error}");
