@@ -2,11 +2,14 @@
 
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use unforget_sync::Ticket;
 
-use crate::eventually::DEADLINE;
 use crate::watchdog::{HANG, waiting, watch};
+
+/// Twenty times what the watchdog is told to allow.
+const HANGING: Duration = Duration::from_secs(10);
 
 /// Hangs if the environment says so: two threads that wait for one another's tickets. Not for ever, so that a
 /// watchdog that does nothing leaves a process that ends, and a test that fails.
@@ -20,11 +23,11 @@ fn hangs_when_asked() {
     thread::scope(|threads| {
         let other = || {
             let _never_completed = theirs.1;
-            waiting("the ticket of operation 3", || drop(ours.0.wait_timeout(DEADLINE)));
+            waiting("the ticket of operation 3", || drop(ours.0.wait_timeout(HANGING)));
         };
         thread::Builder::new().name("the other".to_owned()).spawn_scoped(threads, other).expect("starts");
         let _never_completed = ours.1;
-        waiting("the ticket of operation 4", || drop(theirs.0.wait_timeout(DEADLINE)));
+        waiting("the ticket of operation 4", || drop(theirs.0.wait_timeout(HANGING)));
     });
 }
 

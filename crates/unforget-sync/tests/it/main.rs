@@ -15,6 +15,8 @@ mod contention;
 #[cfg(test)]
 mod eventually;
 #[cfg(test)]
+mod executors;
+#[cfg(test)]
 mod hanging;
 #[cfg(test)]
 mod init_cell;
