@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Instant;
 
 use super::Shared;
-use super::pending::Taken;
-use crate::primitive::Arc;
+use super::pending::{State, Taken};
+use crate::primitive::{Arc, MutexGuard};
 
 /// Takes what is due, for the one thread that delivers.
 ///
@@ -19,7 +19,8 @@ pub struct Deliverer<K: Ord + Clone, V> {
 ///
 /// [`done`](Self::done) says that they have been. Dropped without it, also by a panic, what it still holds waits
 /// again and stays due, except for keys that have a newer value by then. Wait between such attempts, for instance
-/// by a [`Backoff`](crate::Backoff).
+/// by a [`Backoff`](crate::Backoff). Forgotten by `mem::forget`, its values are lost, and a
+/// [`flush`](crate::Coalescer::flush) that was to deliver them does not succeed.
 #[must_use = "what is dropped without `done` is delivered again"]
 pub struct Delivery<'a, K: Ord + Clone, V> {
     shared: &'a Shared<K, V>,
@@ -41,7 +42,8 @@ impl<K: Ord + Clone, V> Deliverer<K, V> {
         self.wait_for(None)
     }
 
-    /// Waits like [`wait`](Self::wait), at most until `deadline`; the delivery is then empty.
+    /// Waits like [`wait`](Self::wait), at most until `deadline`; the delivery is then empty. The end wins over
+    /// the deadline.
     ///
     /// # Blocking
     /// As [`wait`](Self::wait), at most until the deadline.
@@ -51,7 +53,7 @@ impl<K: Ord + Clone, V> Deliverer<K, V> {
 
     /// Takes what is due now. May be empty.
     pub fn take_due(&mut self) -> Delivery<'_, K, V> {
-        let mut state = self.shared.state.lock();
+        let mut state = self.lock();
         let held = state.take_due(self.shared.clock.now());
         drop(state);
         self.lend(held)
@@ -59,7 +61,7 @@ impl<K: Ord + Clone, V> Deliverer<K, V> {
 
     /// Takes everything that waits, due or not.
     pub fn take_all(&mut self) -> Delivery<'_, K, V> {
-        let held = self.shared.state.lock().take_all();
+        let held = self.lock().take_all();
         self.lend(held)
     }
 
@@ -71,16 +73,19 @@ impl<K: Ord + Clone, V> Deliverer<K, V> {
     /// A wait that has ended counts as the instant it ended for, whatever the clock says: the two must agree, or
     /// the thread would ask again without waiting.
     fn wait_for(&mut self, deadline: Option<Instant>) -> Option<Delivery<'_, K, V>> {
-        let Shared { clock, state, work, .. } = &*self.shared;
-        let mut state = state.lock();
+        let Shared { clock, work, .. } = &*self.shared;
+        let mut state = self.lock();
         let mut now = clock.now();
         let held = loop {
             let held = state.take_due(now);
-            if !held.is_empty() || deadline.is_some_and(|deadline| now >= deadline) {
+            if !held.is_empty() {
                 break held;
             }
-            if state.is_closed() && state.len() == 0 {
+            if state.is_closed() {
                 return None;
+            }
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                break held;
             }
             let until = [state.next_due(), deadline].into_iter().flatten().min();
             let mut reached = None;
@@ -96,6 +101,15 @@ impl<K: Ord + Clone, V> Deliverer<K, V> {
         };
         drop(state);
         Some(self.lend(held))
+    }
+
+    /// Locks to take. A delivery that has not ended was forgotten, because it would still borrow this.
+    fn lock(&self) -> MutexGuard<'_, State<K, V>> {
+        let mut state = self.shared.state.lock();
+        if state.end_forgotten() {
+            self.shared.ended.notify_all();
+        }
+        state
     }
 
     fn lend(&mut self, held: Vec<Taken<K, V>>) -> Delivery<'_, K, V> {

@@ -19,8 +19,10 @@ pub(super) struct State<K, V> {
     /// The smallest `first` among what is being delivered; there is one delivery at a time.
     delivering_first: Option<u64>,
     next_number: u64,
-    /// The smallest `first` among what was given back.
+    /// The smallest `first` among what was given back, or forgotten on its way.
     gave_back: Option<u64>,
+    /// What the last flush made due, and when: below this number also what is on its way, should it come back.
+    flushed: Option<(u64, Instant)>,
     closed: bool,
     lost: bool,
 }
@@ -38,6 +40,8 @@ struct Entry<V> {
 /// A value on its way, with what is needed to put it back.
 pub(super) struct Taken<K, V> {
     pub(super) key: K,
+    /// The key's other place. Neither is dropped under the lock, and to put them back neither is cloned.
+    same_key: K,
     pub(super) value: V,
     first: u64,
     due: Instant,
@@ -62,6 +66,7 @@ impl<K, V> State<K, V> {
             delivering_first: None,
             next_number: 0,
             gave_back: None,
+            flushed: None,
             closed: false,
             lost: false,
         }
@@ -86,6 +91,15 @@ impl<K, V> State<K, V> {
     pub(super) fn lose(&mut self) {
         self.closed = true;
         self.lost = true;
+    }
+
+    /// Ends a delivery that was forgotten, as one is that has not ended when the next begins: its places are free, and
+    /// what it held counts as given back. Says whether there was one.
+    pub(super) fn end_forgotten(&mut self) -> bool {
+        let forgotten = self.delivering_first.take();
+        self.gave_back = forgotten.into_iter().chain(self.gave_back).min();
+        self.delivering = 0;
+        forgotten.is_some()
     }
 
     pub(super) fn next_due(&self) -> Option<Instant> {
@@ -139,6 +153,7 @@ impl<K: Ord + Clone, V> State<K, V> {
             entry.latest = entry.due;
             self.by_due.extend(place.map(|key| ((entry.due, entry.first), key)));
         }
+        self.flushed = Some((self.next_number, now));
         self.next_number
     }
 
@@ -175,8 +190,8 @@ impl<K: Ord + Clone, V> State<K, V> {
 
     fn take(&mut self, places: BTreeMap<(Instant, u64), K>) -> Vec<Taken<K, V>> {
         let take = |((due, first), key)| {
-            let entry = self.entries.remove(&key)?;
-            Some(Taken { key, value: entry.value, first, due })
+            let (same_key, entry) = self.entries.remove_entry(&key)?;
+            Some(Taken { key, same_key, value: entry.value, first, due })
         };
         places.into_iter().filter_map(take).collect()
     }
@@ -184,13 +199,14 @@ impl<K: Ord + Clone, V> State<K, V> {
     /// Puts back what was not delivered, and returns what a newer value has replaced meanwhile.
     ///
     /// The newer value inherits the number and the deadline: they are the key's, and its first value was not
-    /// delivered.
+    /// delivered. A flush that came meanwhile has made both due.
     pub(super) fn end_delivery(&mut self, failed: Vec<Taken<K, V>>, places: usize) -> Vec<Taken<K, V>> {
         self.delivering -= places;
         self.delivering_first = None;
         let mut superseded = Vec::new();
         for taken in failed {
-            let Taken { first, due, .. } = taken;
+            let first = taken.first;
+            let due = self.flushed_at(first).map_or(taken.due, |flushed| taken.due.min(flushed));
             if let Some(entry) = self.entries.get_mut(&taken.key) {
                 let place = self.by_due.remove(&(entry.due, entry.first));
                 (entry.first, entry.latest, entry.due) = (first, due, due);
@@ -198,9 +214,13 @@ impl<K: Ord + Clone, V> State<K, V> {
                 superseded.push(taken);
             } else {
                 let entry = Entry { value: taken.value, first, latest: due, due };
-                self.insert(taken.key.clone(), taken.key, entry);
+                self.insert(taken.key, taken.same_key, entry);
             }
         }
         superseded
+    }
+
+    fn flushed_at(&self, first: u64) -> Option<Instant> {
+        self.flushed.filter(|(number, _)| first < *number).map(|(_, now)| now)
     }
 }

@@ -1,6 +1,6 @@
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -97,6 +97,57 @@ fn a_delivery_that_panics_loses_nothing() {
     assert_eq!(coalescer.drain(), [("a", 1)]);
 }
 
+/// Its values are lost, as whatever is forgotten is. Nobody is told that they were delivered, and nobody hangs.
+#[test]
+fn a_forgotten_delivery_blocks_nobody_and_is_no_success() {
+    let _watch = watch();
+    let ((coalescer, mut deliverer), clock) = coalescer(1);
+    coalescer.put("a", 1).expect("open");
+    #[expect(clippy::mem_forget, reason = "nothing keeps a caller from it")]
+    std::mem::forget(deliverer.take_all());
+    thread::scope(|threads| {
+        let flushing = threads.spawn(|| waiting("the flush", || coalescer.flush()));
+        let deadline = clock.now() + QUIET;
+        let next = threads
+            .spawn(move || waiting("nothing", || deliverer.wait_until(deadline).map(|next| next.len())));
+        assert_eq!(
+            waiting("the flush", || flushing.join()).expect("does not panic"),
+            Err(FlushError::Undelivered)
+        );
+        clock.advance(QUIET);
+        assert_eq!(waiting("the deliverer", || next.join()).expect("does not panic"), Some(0));
+    });
+    assert_eq!(coalescer.try_put("b", 1), Err(PutError::Closed("b", 1)), "its deliverer is gone");
+}
+
+/// A key whose destructor asks the coalescer, which would wait for ever if that held its lock.
+#[test]
+fn keys_and_values_are_dropped_outside_the_lock() {
+    #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+    struct Nosy(u8);
+    static ASKED: OnceLock<Coalescer<Nosy, Nosy>> = OnceLock::new();
+    impl Drop for Nosy {
+        fn drop(&mut self) {
+            let _ = waiting("a destructor", || ASKED.get().map(Coalescer::len));
+        }
+    }
+    let _watch = watch();
+    let (coalescer, mut deliverer) = Coalescer::new(Window::default(), Arc::new(SystemClock));
+    let coalescer = ASKED.get_or_init(|| coalescer);
+    let put = |value| coalescer.put(Nosy(1), Nosy(value)).expect("open");
+    put(1);
+    put(2);
+    let delivery = deliverer.take_all();
+    put(3);
+    drop(delivery);
+    let mut delivery = deliverer.take_all();
+    delivery.retain(|_, value| value.0 != 3);
+    drop(delivery.done());
+    put(4);
+    drop(coalescer.drain());
+    assert!(coalescer.try_put(Nosy(1), Nosy(5)).is_err());
+}
+
 #[test]
 fn a_flush_has_a_deadline_and_leaves_everything_due() {
     let _watch = watch();
@@ -106,6 +157,20 @@ fn a_flush_has_a_deadline_and_leaves_everything_due() {
     coalescer.put("a", 2).expect("open");
     assert_eq!(deliverer.take_due().done(), [("a", 2)], "a newer value put the flush off");
     assert_eq!(coalescer.flush_until(clock.now()), Ok(()), "nothing is left to wait for");
+}
+
+#[test]
+fn a_flush_makes_due_what_comes_back_from_a_delivery() {
+    let _watch = watch();
+    let ((coalescer, mut deliverer), clock) = coalescer(4);
+    coalescer.put("a", 1).expect("open");
+    coalescer.put("b", 1).expect("open");
+    let delivery = deliverer.take_all();
+    coalescer.put("b", 2).expect("open");
+    assert_eq!(coalescer.flush_until(clock.now()), Err(FlushError::TimedOut));
+    drop(delivery);
+    assert_eq!(deliverer.take_due().done(), [("a", 1), ("b", 2)], "the flush waits for what is not due");
+    assert_eq!(coalescer.flush_until(clock.now()), Ok(()));
 }
 
 #[test]
@@ -126,7 +191,7 @@ fn a_wait_ends_at_its_deadline_with_nothing() {
     assert!(deliverer.wait_until(clock.now()).is_some_and(|delivery| delivery.is_empty()));
     coalescer.close();
     assert_eq!(deliverer.wait_until(clock.now()).map(unforget_sync::Delivery::done), Some(vec![("a", 1)]));
-    assert!(deliverer.wait_until(clock.now()).is_none_or(|delivery| delivery.is_empty()));
+    assert!(deliverer.wait_until(clock.now()).is_none(), "who polls does not learn of the end");
 }
 
 #[test]

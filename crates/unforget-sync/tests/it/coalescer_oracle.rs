@@ -18,10 +18,11 @@ enum Op {
     Put(u8),
     Advance(u64),
     FlushLate,
-    /// Takes, puts newer values meanwhile, and lets the delivery of some keys fail.
+    /// Takes, puts newer values and perhaps flushes meanwhile, and lets the delivery of some keys fail.
     Deliver {
         all: bool,
         meanwhile: Vec<u8>,
+        flushed: bool,
         failing: Vec<u8>,
     },
 }
@@ -83,8 +84,8 @@ impl Oracle {
         }
     }
 
-    fn flush(&mut self, now: Instant) {
-        for waiting in &mut self.waiting {
+    fn flush(&mut self, delivering: &mut [Waiting], now: Instant) {
+        for waiting in self.waiting.iter_mut().chain(delivering) {
             waiting.latest = waiting.due().min(now);
         }
     }
@@ -96,8 +97,8 @@ fn ops() -> impl Strategy<Value = Op> {
         6 => (0_u8..4).prop_map(Op::Put),
         4 => (0_u64..5).prop_map(Op::Advance),
         1 => Just(Op::FlushLate),
-        3 => (any::<bool>(), keys(), keys())
-            .prop_map(|(all, meanwhile, failing)| Op::Deliver { all, meanwhile, failing }),
+        3 => (any::<bool>(), keys(), any::<bool>(), keys())
+            .prop_map(|(all, meanwhile, flushed, failing)| Op::Deliver { all, meanwhile, flushed, failing }),
     ]
 }
 
@@ -119,9 +120,9 @@ proptest! {
                 Op::Advance(by) => clock.advance(Duration::from_millis(by)),
                 Op::FlushLate => {
                     prop_assert_eq!(coalescer.flush_until(now).is_ok(), oracle.waiting.is_empty());
-                    oracle.flush(now);
+                    oracle.flush(&mut [], now);
                 }
-                Op::Deliver { all, meanwhile, failing } => {
+                Op::Deliver { all, meanwhile, flushed, failing } => {
                     let mut real = if all { deliverer.take_all() } else { deliverer.take_due() };
                     let mut taken = oracle.take(all, now);
                     let seen: Vec<_> = real.iter().map(|(key, value)| (*key, *value)).collect();
@@ -129,6 +130,11 @@ proptest! {
                     prop_assert_eq!(seen, said);
                     for key in meanwhile {
                         prop_assert_eq!(coalescer.try_put(key, value).is_ok(), oracle.put(key, value, now));
+                    }
+                    if flushed {
+                        let nothing_left = taken.is_empty() && oracle.waiting.is_empty();
+                        prop_assert_eq!(coalescer.flush_until(now).is_ok(), nothing_left);
+                        oracle.flush(&mut taken, now);
                     }
                     real.retain(|key, _| failing.contains(key));
                     drop(real);

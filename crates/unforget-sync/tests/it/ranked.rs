@@ -6,7 +6,8 @@ use std::thread;
 use unforget_sync::Contention;
 use unforget_sync::ranked::{Mutex, Order, RwLock};
 
-use crate::watchdog::watch;
+use crate::eventually::eventually;
+use crate::watchdog::{waiting, watch};
 
 unforget_sync::lock_levels! {
     Repository;
@@ -50,7 +51,8 @@ fn a_wrong_order_panics_and_names_every_lock() {
 #[test]
 fn a_wrong_order_panics_before_it_waits() {
     let _watch = watch();
-    let (turn, contexts) = (Mutex::<Turn, _>::new(()), Mutex::<Contexts, _>::new(()));
+    let turn = Mutex::<Turn, _, _>::with_contention((), Contention::new());
+    let contexts = Mutex::<Contexts, _>::new(());
     thread::scope(|threads| {
         let turn_is_held = turn.lock_dynamic();
         let refused = threads.spawn(|| {
@@ -59,7 +61,11 @@ fn a_wrong_order_panics_before_it_waits() {
                 drop(turn.lock_dynamic());
             })
         });
-        assert!(refused.join().expect("refused while the lock is held by another").contains("Turn"));
+        let waits = || turn.contention().snapshot().waiting() > 0;
+        eventually("it is refused or waits", || refused.is_finished() || waits());
+        assert!(!waits(), "it waits for the lock, in an order in which the other may wait for it");
+        let refusal = waiting("the refusal", || refused.join()).expect("refused while another has the lock");
+        assert!(refusal.contains("Turn"));
         drop(turn_is_held);
     });
 }
