@@ -83,7 +83,8 @@ fn every_test_is_watched() {
 
 /// Says whether a line of a function's own level is more than an item or the end of one.
 fn is_statement(line: &str, level: usize) -> bool {
-    const ITEMS: [&str; 9] = ["static ", "struct ", "impl ", "impl<", "use ", "fn ", "#", "/", "}"];
+    const ITEMS: [&str; 10] =
+        ["unforget_sync::lock_levels!", "static ", "struct ", "impl ", "impl<", "use ", "fn ", "#", "/", "}"];
     let code = line.trim_start();
     let own = line.len() - code.len() == level;
     own && !ITEMS.iter().any(|item| code.starts_with(item))

@@ -21,6 +21,8 @@ mod hanging;
 #[cfg(test)]
 mod init_cell;
 #[cfg(test)]
+mod misuse;
+#[cfg(test)]
 mod queue;
 #[cfg(test)]
 mod queue_lead;
@@ -30,6 +32,8 @@ mod queue_oracle;
 mod queue_stress;
 #[cfg(test)]
 mod ranked;
+#[cfg(test)]
+mod ranked_misuse;
 #[cfg(test)]
 mod ranked_oracle;
 #[cfg(test)]

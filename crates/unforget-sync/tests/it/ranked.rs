@@ -103,6 +103,9 @@ fn guards_are_dropped_in_any_order() {
     let contexts_held = contexts.lock_dynamic();
     let index_held = index.lock_dynamic();
     drop(contexts_held);
+    let message = refusal(|| drop(contexts.lock_dynamic()));
+    let held: Vec<_> = message.lines().skip(1).map(|line| line.trim().split(" since ").next()).collect();
+    assert_eq!(held, [Some("`it::ranked::Turn`"), Some("`it::ranked::Index`")], "{message}");
     drop(index_held);
     let message = refusal(|| drop(turn.lock_dynamic()));
     assert_eq!(message.lines().count(), 2, "only the turn is held: {message}");
