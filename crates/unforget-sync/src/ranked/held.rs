@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 
 use super::level::{Declaration, Level};
-use crate::primitive::per_thread;
+use crate::primitive::{MutexGuard, per_thread};
 
 /// The most ranked locks that a thread holds at a time. They are of different levels, so a program with fewer levels
 /// never comes to it.
@@ -31,8 +31,10 @@ struct Entry {
 
 /// A lock of level `L` on this thread's stack, from before it is waited for until it is dropped.
 pub(super) struct Held<L: Level> {
-    /// Dropped by the thread that made it: it is on that thread's stack.
-    of_this_thread: PhantomData<*const L>,
+    level: PhantomData<fn() -> L>,
+    /// Dropped by the thread that made it: it is on that thread's stack. Others may look at what it guards, as with a
+    /// guard of std, which is why it is marked by one.
+    of_this_thread: PhantomData<MutexGuard<'static, ()>>,
 }
 
 impl<L: Level> Held<L> {
@@ -43,7 +45,7 @@ impl<L: Level> Held<L> {
     #[inline]
     pub(super) fn enter(taken: &'static Location<'static>) -> Self {
         STACK.with(|stack| stack.push(Entry { level: L::DECLARATION, taken }));
-        Self { of_this_thread: PhantomData }
+        Self { level: PhantomData, of_this_thread: PhantomData }
     }
 }
 

@@ -163,7 +163,15 @@ const fn all_in(some: &[&'static Declaration], levels: &[&'static Declaration]) 
 /// assert!(repository.is_before(turn) && !turn.is_before(repository));
 /// ```
 ///
-/// A list that leaves out an earlier level (the twin of the example in [`ranked`](crate::ranked)):
+/// # What does not compile
+/// A list that leaves out an earlier level, where its twin is complete:
+/// ```
+/// unforget_sync::lock_levels! {
+///     Repository;
+///     Turn: after [Repository];
+///     Contexts: after [Repository, Turn];
+/// }
+/// ```
 /// ```compile_fail,E0080
 /// unforget_sync::lock_levels! {
 ///     Repository;
@@ -171,12 +179,40 @@ const fn all_in(some: &[&'static Declaration], levels: &[&'static Declaration]) 
 ///     Contexts: after [Turn]; // and what Turn comes after?
 /// }
 /// ```
-/// A circle:
-/// ```compile_fail
+/// A list that leaves out a later level, where its twin is complete:
+/// ```
+/// unforget_sync::lock_levels! {
+///     Index;
+///     Contexts: before [Index];
+///     Turn: before [Contexts, Index];
+/// }
+/// ```
+/// ```compile_fail,E0080
+/// unforget_sync::lock_levels! {
+///     Index;
+///     Contexts: before [Index];
+///     Turn: before [Contexts]; // and what Contexts comes before?
+/// }
+/// ```
+/// A circle, where the twin is a line:
+/// ```
+/// unforget_sync::lock_levels! {
+///     Turn;
+///     Contexts: after [Turn];
+/// }
+/// ```
+/// ```compile_fail,E0391
 /// unforget_sync::lock_levels! {
 ///     Turn: after [Contexts];
 ///     Contexts: after [Turn];
 /// }
+/// ```
+/// One of a single level, whose twin comes after nothing:
+/// ```
+/// unforget_sync::lock_levels! { Turn; }
+/// ```
+/// ```compile_fail,E0391
+/// unforget_sync::lock_levels! { Turn: after [Turn]; }
 /// ```
 /// A level between two that have no order:
 /// ```
