@@ -117,6 +117,16 @@ impl Backoff {
 }
 
 /// The waits of a [`Backoff`], made by [`Backoff::delays`].
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use unforget_sync::Backoff;
+///
+/// let mut delays = Backoff::default().attempts(2).delays();
+/// assert!(delays.next().is_some_and(|delay| delay >= Duration::from_millis(100)));
+/// assert_eq!(delays.next(), None, "after the second attempt nothing is waited for");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Delays {
     step: Duration,

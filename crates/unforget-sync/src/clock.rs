@@ -13,6 +13,34 @@ const MANUAL_RECHECK: Duration = Duration::from_millis(1);
 ///
 /// `now` never goes back. Timed waits ask it while they hold the lock they wait under, so `now` and
 /// `recheck_after` must return at once and must not use the primitive that is asking.
+///
+/// # Examples
+/// A clock that runs at a tenth of the speed:
+/// ```
+/// use std::time::{Duration, Instant};
+/// use unforget_sync::{Clock, SystemClock};
+///
+/// #[derive(Debug)]
+/// struct Slow(Instant);
+///
+/// impl Clock for Slow {
+///     fn now(&self) -> Instant {
+///         self.0 + self.0.elapsed() / 10
+///     }
+///
+///     fn sleep(&self, duration: Duration) {
+///         SystemClock.sleep(duration * 10);
+///     }
+///
+///     fn recheck_after(&self, remaining: Duration) -> Duration {
+///         remaining * 10
+///     }
+/// }
+///
+/// let slow = Slow(Instant::now());
+/// slow.sleep(Duration::from_micros(10));
+/// assert!(slow.now() >= slow.0 + Duration::from_micros(10));
+/// ```
 pub trait Clock: Debug + Send + Sync {
     /// The present instant.
     fn now(&self) -> Instant;
@@ -29,6 +57,14 @@ pub trait Clock: Debug + Send + Sync {
 }
 
 /// The operating system's monotonic clock.
+///
+/// # Examples
+/// ```
+/// use unforget_sync::{Clock, SystemClock};
+///
+/// let before = SystemClock.now();
+/// assert!(SystemClock.now() >= before);
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

@@ -16,6 +16,24 @@ pub use self::error::{FlushError, PutError};
 use self::pending::State;
 
 /// Says when a value is due, and how many keys may wait.
+///
+/// Windows without length make every value due at once; windows of [`Duration::MAX`] leave it to
+/// [`flush`](Coalescer::flush), and then whoever waits for room waits for a flush.
+///
+/// # Examples
+/// ```
+/// use std::num::NonZeroUsize;
+/// use std::time::Duration;
+/// use unforget_sync::Window;
+///
+/// let keys = NonZeroUsize::new(10).expect("room for something");
+/// let window = Window { quiet: Duration::from_millis(5), keys, ..Window::default() };
+/// assert_eq!(window.max_delay, Duration::from_millis(100));
+/// ```
+/// Room for nothing does not compile:
+/// ```compile_fail,E0308
+/// let window = unforget_sync::Window { keys: 0, ..Default::default() };
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// A value is due once its key has had no newer one for this long. 20 ms by default.
@@ -48,7 +66,7 @@ impl Default for Window {
 ///
 /// Dropping the last handle closes it: the deliverer gets what is left at once, and then ends.
 ///
-/// Limitations: `K`'s `cmp` and `clone` run under the lock and must not use the coalescer. A delivery that waits
+/// Limitations: `K`'s `cmp` and `clone` run under the lock and must not use the coalescer, or panic. A delivery that waits
 /// for room in its own coalescer, or for its own `flush`, waits forever. If the last handle is gone and the
 /// deliverer goes too, nobody is left to give values back to, and they are dropped.
 ///

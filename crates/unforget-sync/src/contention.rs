@@ -21,8 +21,8 @@ const FIRST_CLASS_BITS: usize = 9;
 /// **Guarantee:** no acquisition and no wait is missed, however many threads count at the same time. Two numbers of
 /// one [`ContentionSnapshot`] may be of different moments, but it never holds more ended waits than begun ones.
 ///
-/// **Cost:** one relaxed add where nobody waits; the clock is read only around a wait. A
-/// [ranked lock](crate::ranked) that is built without statistics pays nothing, in time or in space.
+/// **Cost:** one relaxed add where nobody waits; the clock is read only around a wait, the second time with the lock
+/// in hand. A [ranked lock](crate::ranked) that is built without statistics pays nothing, in time or in space.
 ///
 /// # Blocking
 /// Counting never waits. **Fairness:** trying first lets a newcomer overtake those who wait, as std's locks do.
@@ -58,6 +58,19 @@ pub struct Contention {
 }
 
 /// What a [`Contention`] had counted.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use unforget_sync::{Contention, ContentionSnapshot};
+///
+/// let contention = Contention::new();
+/// contention.record(Duration::from_nanos(600));
+/// let counted = contention.snapshot();
+/// let class = counted.waits.iter().position(|waits| *waits > 0).expect("one wait was counted");
+/// assert_eq!(ContentionSnapshot::shortest_of_class(class), Some(Duration::from_nanos(512)));
+/// assert_eq!(counted.waiting(), 0, "it has ended");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

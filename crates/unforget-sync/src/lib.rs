@@ -42,14 +42,55 @@
 //! assert_eq!(**total.load(), 10, "every amount was added exactly once");
 //! ```
 //!
+//! # What each one costs, and who is let in first
+//! The uncontended cost; `cargo bench -p unforget-bench --bench sync` measures the queue and the cells beside their
+//! peers, and `docs/benchmarks.md` in the repository keeps what it printed.
+//!
+//! | | cost | fairness |
+//! |---|---|---|
+//! | [`WriteQueue`], [`Ticket`] | a lock and an allocation to submit, a lock for a whole batch | room in order of arrival |
+//! | [`InitCell`] | a load once there is a value | all who wait are released together |
+//! | [`Registry`] | a lock and a look at every entry | none |
+//! | [`SnapshotCell`] | a load and a count to read; a lock and an allocation to write | readers never wait; writers race |
+//! | [`Coalescer`] | a lock and two searches in trees | none |
+//! | [`ranked`] locks | that of std's, and an entry on a stack of the thread | the system's |
+//! | [`Contention`] | a relaxed addition; the clock only around a wait | a newcomer may overtake |
+//! | [`Backoff`], [`retry`] | the waits | whoever tries first |
+//!
+//! **Poisoning:** none anywhere. A panic in a caller's code is the caller's: an initialiser's leaves its cell empty, a
+//! consumer's abandons what it had taken, a delivery's goes back, a lock's unlocks.
+//!
+//! # What happens if it is used wrongly
+//! Nothing waits for ever that can be seen to, and `tests/it/misuse.rs` shows each of these:
+//!
+//! | who | gets |
+//! |---|---|
+//! | submits or puts after the end | [`SubmitError::Closed`], [`PutError::Closed`], with what was handed in |
+//! | submits what can never fit | [`SubmitError::TooLarge`] |
+//! | waits for a ticket that has returned its outcome as a future | a panic that says so |
+//! | asks a cell or a registry for what this thread is making, or closing | [`InitError::Reentrant`] |
+//! | flushes what nobody will deliver | [`FlushError::Undelivered`] |
+//! | takes ranked locks in a wrong order | no program, or a panic that names both locks and all that are held |
+//! | wants room for nothing | no program, where its twin has some: |
+//!
+//! ```
+//! use std::num::NonZeroUsize;
+//! let limits = unforget_sync::Limits { ops: NonZeroUsize::MIN, bytes: NonZeroUsize::MAX };
+//! assert!(NonZeroUsize::try_from(0).is_err(), "a size that is read somewhere is checked there");
+//! ```
+//! ```compile_fail,E0308
+//! use std::num::NonZeroUsize;
+//! let limits = unforget_sync::Limits { ops: 0, bytes: NonZeroUsize::MAX };
+//! ```
+//!
 //! # Waiting and time
 //! Every wait is on one kind of condition variable, in a loop, and every deadline is asked of a [`Clock`]. Both
 //! come from [`primitive`], which a model checker can replace: the schedules of each protocol here are enumerated
 //! by loom, with spurious wakeups and with deadlines that come at once, see `tests/loom.rs`.
 //!
 //! # Limitations
-//! Threads of one process only. Locks are not fair unless they say so. Futures need no runtime, but everything
-//! else blocks the thread. The checkers cannot see inside arc-swap: its contract is modelled, not its code.
+//! Threads of one process only. Futures need no runtime, but everything else blocks the thread. A thread that waits
+//! for itself through another thread is not found, and what is forgotten by `mem::forget` stays taken or lost. The checkers cannot see inside arc-swap: its contract is modelled, not its code.
 
 #![forbid(unsafe_code)]
 

@@ -16,7 +16,8 @@ use crate::primitive::{Arc, Condvar, Mutex, Weak};
 /// **Fairness:** none. **Poisoning:** none; an initialiser or destructor that panics leaves its key usable.
 ///
 /// Limitations: every `open` looks at every entry, so this is for tens of keys, not for thousands. `K`'s `==`
-/// runs under the registry's lock and must not use the registry. One process only.
+/// runs under the registry's lock and must not use the registry. An initialiser may open other keys; two that open
+/// each other's wait for ever, as does a destructor that waits for a thread that opens its key. One process only.
 ///
 /// # Examples
 /// ```
@@ -39,7 +40,19 @@ struct Entry<K, T, E> {
     life: Arc<Life>,
 }
 
-/// A handle to an open value. The last one to be dropped drops the value.
+/// A handle to an open value. The last one to be dropped drops the value, on the thread that drops it.
+///
+/// # Examples
+/// ```
+/// use unforget_sync::Registry;
+///
+/// let numbers = Registry::<&str, u8, ()>::new();
+/// let one = numbers.open("a", || Ok(1)).expect("opens");
+/// let same = one.clone();
+/// assert!(one.ptr_eq(&same) && *same == 1, "it derefs to the value");
+/// drop((one, same));
+/// assert_eq!(*numbers.open("a", || Ok(2)).expect("opens again"), 2);
+/// ```
 pub struct Shared<T, E> {
     /// Its cell is full: a handle is only made after initialisation, and a cell never empties.
     home: Arc<Home<T, E>>,
@@ -120,7 +133,7 @@ impl<K: Eq, T, E> Registry<K, T, E> {
     pub fn forget(&self, key: &K, shared: &Shared<T, E>) {
         let mut entries = self.entries.lock();
         let own = |entry: &Entry<K, T, E>| {
-            *entry.key == *key && std::ptr::eq(entry.home.as_ptr(), Arc::as_ptr(&shared.home))
+            std::ptr::eq(entry.home.as_ptr(), Arc::as_ptr(&shared.home)) && *entry.key == *key
         };
         let forgotten = entries.iter().position(own).map(|index| entries.swap_remove(index));
         drop(entries);

@@ -11,6 +11,25 @@ use crate::primitive::{Arc, MutexGuard};
 ///
 /// There is one per coalescer, and it lends one [`Delivery`] at a time, so that values of a key never overtake one
 /// another. Dropping it, also by a panic, closes the coalescer, whose `drain` then gives back what is left.
+///
+/// # Examples
+/// A loop that has other things to do as well:
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use unforget_sync::{Clock, Coalescer, ManualClock, Window};
+///
+/// let clock = Arc::new(ManualClock::new());
+/// let (saves, mut deliverer) = Coalescer::new(Window::default(), Arc::clone(&clock) as Arc<dyn Clock>);
+/// saves.put("letter", 1).expect("open");
+/// saves.close();
+/// let mut saved = Vec::new();
+/// while let Some(delivery) = deliverer.wait_until(clock.now() + Duration::from_millis(5)) {
+///     saved.extend(delivery.done());
+///     // … the other things
+/// }
+/// assert_eq!(saved, [("letter", 1)]);
+/// ```
 pub struct Deliverer<K: Ord + Clone, V> {
     shared: Arc<Shared<K, V>>,
 }
@@ -21,6 +40,20 @@ pub struct Deliverer<K: Ord + Clone, V> {
 /// again and stays due, except for keys that have a newer value by then. Wait between such attempts, for instance
 /// by a [`Backoff`](crate::Backoff). Forgotten by `mem::forget`, its values are lost, and a
 /// [`flush`](crate::Coalescer::flush) that was to deliver them does not succeed.
+///
+/// # Examples
+/// ```
+/// use std::sync::Arc;
+/// use unforget_sync::{Coalescer, ManualClock, Window};
+///
+/// let (saves, mut deliverer) = Coalescer::new(Window::default(), Arc::new(ManualClock::new()));
+/// saves.put("letter", 1).expect("open");
+/// saves.put("list", 1).expect("open");
+/// let mut delivery = deliverer.take_all();
+/// delivery.retain(|name, _| *name == "list"); // the list could not be saved
+/// drop(delivery);
+/// assert_eq!(deliverer.take_all().done(), [("list", 1)], "what failed comes again");
+/// ```
 #[must_use = "what is dropped without `done` is delivered again"]
 pub struct Delivery<'a, K: Ord + Clone, V> {
     shared: &'a Shared<K, V>,

@@ -4,6 +4,18 @@ use std::error::Error;
 use std::fmt;
 
 /// Says why a value was not accepted, and gives it back with its key.
+///
+/// # Examples
+/// ```
+/// use std::sync::Arc;
+/// use unforget_sync::{Coalescer, PutError, SystemClock, Window};
+///
+/// let (saves, _deliverer) = Coalescer::new(Window::default(), Arc::new(SystemClock));
+/// saves.close();
+/// let error = saves.put("letter", 1).expect_err("it is closed");
+/// assert_eq!(error, PutError::Closed("letter", 1));
+/// assert_eq!(error.into_pair(), ("letter", 1));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub enum PutError<K, V> {
     /// There was no room for another key, now or by the deadline.
@@ -43,6 +55,18 @@ impl<K, V> fmt::Display for PutError<K, V> {
 impl<K, V> Error for PutError<K, V> {}
 
 /// Says why a flush returned before everything was delivered.
+///
+/// # Examples
+/// ```
+/// use std::sync::Arc;
+/// use unforget_sync::{Coalescer, FlushError, SystemClock, Window};
+///
+/// let (saves, deliverer) = Coalescer::new(Window::default(), Arc::new(SystemClock));
+/// saves.put("letter", 1).expect("open");
+/// drop(deliverer);
+/// assert_eq!(saves.flush(), Err(FlushError::Undelivered));
+/// assert_eq!(saves.drain(), [("letter", 1)]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FlushError {
     /// The deliveries had not ended by the deadline. They go on.

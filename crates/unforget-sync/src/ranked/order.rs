@@ -12,6 +12,25 @@ use super::level::Root;
 /// in its signature what may be held when it is called: `fn put<H: Before<Contexts>>(order: &mut Order<'_, H>, …)`.
 ///
 /// It has no size and costs nothing.
+///
+/// # Examples
+/// ```
+/// use unforget_sync::ranked::{Before, Mutex, Order};
+///
+/// unforget_sync::lock_levels! { Turn; Contexts: after [Turn] }
+///
+/// /// May be called with nothing held, or with the turn.
+/// fn add<H: Before<Contexts>>(names: &Mutex<Contexts, Vec<String>>, order: &mut Order<'_, H>) {
+///     names.lock(order).0.push("home".to_owned());
+/// }
+///
+/// let (turn, names) = (Mutex::<Turn, _>::new(()), Mutex::new(Vec::new()));
+/// let mut root = Order::root();
+/// add(&names, &mut root);
+/// let (_turn, mut order) = turn.lock(&mut root);
+/// add(&names, &mut order);
+/// assert_eq!(names.into_inner().len(), 2);
+/// ```
 pub struct Order<'a, H: 'static> {
     borrowed: PhantomData<&'a mut ()>,
     /// Not sent to other threads: what is held is held by one.
