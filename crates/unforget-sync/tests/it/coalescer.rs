@@ -101,23 +101,23 @@ fn a_delivery_that_panics_loses_nothing() {
 #[test]
 fn a_forgotten_delivery_blocks_nobody_and_is_no_success() {
     let _watch = watch();
-    let ((coalescer, mut deliverer), clock) = coalescer(1);
+    let ((coalescer, deliverer), clock) = coalescer(2);
     coalescer.put("a", 1).expect("open");
-    #[expect(clippy::mem_forget, reason = "nothing keeps a caller from it")]
-    std::mem::forget(deliverer.take_all());
     thread::scope(|threads| {
+        let mut deliverer = deliverer;
+        #[expect(clippy::mem_forget, reason = "nothing keeps a caller from it")]
+        std::mem::forget(deliverer.take_all());
+        coalescer.put("b", 1).expect("open");
         let flushing = threads.spawn(|| waiting("the flush", || coalescer.flush()));
-        let deadline = clock.now() + QUIET;
-        let next = threads
-            .spawn(move || waiting("nothing", || deliverer.wait_until(deadline).map(|next| next.len())));
-        assert_eq!(
-            waiting("the flush", || flushing.join()).expect("does not panic"),
-            Err(FlushError::Undelivered)
-        );
-        clock.advance(QUIET);
-        assert_eq!(waiting("the deliverer", || next.join()).expect("does not panic"), Some(0));
+        eventually("the flush waits", || coalescer.next_due() == Some(clock.now()));
+        let delivery = deliverer.take_due();
+        eventually("who flushes is told", || flushing.is_finished());
+        assert_eq!(flushing.join().expect("does not panic"), Err(FlushError::Undelivered));
+        assert_eq!(delivery.done(), [("b", 1)]);
+        for key in ["c", "d"] {
+            assert_eq!(coalescer.try_put(key, 1), Ok(()), "the place of what was forgotten is free");
+        }
     });
-    assert_eq!(coalescer.try_put("b", 1), Err(PutError::Closed("b", 1)), "its deliverer is gone");
 }
 
 /// A key whose destructor asks the coalescer, which would wait for ever if that held its lock.
