@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// How long a test may take, or one case of a property. More than
 /// [`DEADLINE`](crate::eventually::DEADLINE), which says better what went wrong.
-const LIMIT: Duration = Duration::from_mins(2);
+const LIMIT: Duration = Duration::from_secs(90);
 /// Milliseconds that replace [`LIMIT`]; a process that has it hangs.
 pub(crate) const HANG: &str = "UNFORGET_SYNC_TEST_HANG";
 
