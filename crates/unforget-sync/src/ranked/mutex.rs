@@ -34,6 +34,17 @@ use crate::primitive;
 /// NOTES.lock(&mut order).0.push("first");
 /// assert_eq!(NOTES.lock(&mut order).0.len(), 1);
 /// ```
+/// With statistics:
+/// ```
+/// use unforget_sync::{Contention, ranked::Mutex};
+///
+/// unforget_sync::lock_levels! { Notes }
+///
+/// static NOTES: Mutex<Notes, u8, Contention> = Mutex::with_contention(0, Contention::new());
+///
+/// *NOTES.lock_dynamic() += 1;
+/// assert_eq!(NOTES.contention().snapshot().uncontended, 1);
+/// ```
 pub struct Mutex<L, T, S = ()> {
     level: PhantomData<fn() -> L>,
     meter: S,
@@ -64,6 +75,14 @@ impl<L: Level, T> Mutex<L, T> {
 
 impl<L: Level, T> Mutex<L, T, Contention> {
     /// Creates an unlocked mutex that counts its waits in `contention`.
+    #[cfg(not(unforget_loom))]
+    pub const fn with_contention(value: T, contention: Contention) -> Self {
+        Self { level: PhantomData, meter: contention, data: primitive::Mutex::new(value) }
+    }
+
+    /// Creates an unlocked mutex that counts its waits in `contention`. Not `const` under the model
+    /// checker.
+    #[cfg(unforget_loom)]
     pub fn with_contention(value: T, contention: Contention) -> Self {
         Self { level: PhantomData, meter: contention, data: primitive::Mutex::new(value) }
     }

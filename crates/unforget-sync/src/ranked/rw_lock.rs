@@ -67,6 +67,14 @@ impl<L: Level, T> RwLock<L, T> {
 
 impl<L: Level, T> RwLock<L, T, Contention> {
     /// Creates an unlocked lock that counts its waits, of readers and writers, in `contention`.
+    #[cfg(not(unforget_loom))]
+    pub const fn with_contention(value: T, contention: Contention) -> Self {
+        Self { level: PhantomData, meter: contention, data: primitive::RwLock::new(value) }
+    }
+
+    /// Creates an unlocked lock that counts its waits, of readers and writers, in `contention`. Not `const` under the model
+    /// checker.
+    #[cfg(unforget_loom)]
     pub fn with_contention(value: T, contention: Contention) -> Self {
         Self { level: PhantomData, meter: contention, data: primitive::RwLock::new(value) }
     }
