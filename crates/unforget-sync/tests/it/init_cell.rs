@@ -103,6 +103,7 @@ fn error_of<E>(answer: Result<&u8, InitError<E>>) -> Arc<E> {
 
 #[test]
 fn a_failure_is_answered_without_another_attempt_until_it_has_cooled_down() {
+    let _watch = watch();
     let (clock, cell) = cooling();
     let failed = error_of(cell.get_or_try_init(|| Err("disk full")));
     clock.advance(COOL_DOWN.saturating_sub(Duration::from_nanos(1)));
@@ -121,6 +122,7 @@ fn a_failure_is_answered_without_another_attempt_until_it_has_cooled_down() {
 
 #[test]
 fn a_cell_without_a_cool_down_tries_again_at_once() {
+    let _watch = watch();
     let clock = Arc::new(ManualClock::new());
     for cell in [InitCell::new(), InitCell::with_cool_down(Duration::ZERO, clock)] {
         error_of(cell.get_or_try_init(|| Err("no")));
@@ -130,6 +132,7 @@ fn a_cell_without_a_cool_down_tries_again_at_once() {
 
 #[test]
 fn a_cool_down_without_end_does_not_overflow() {
+    let _watch = watch();
     let clock = Arc::new(ManualClock::new());
     let cell = InitCell::with_cool_down(Duration::MAX, Arc::clone(&clock) as Arc<dyn Clock>);
     let failed = error_of(cell.get_or_try_init(|| Err("no")));
@@ -139,6 +142,7 @@ fn a_cool_down_without_end_does_not_overflow() {
 
 #[test]
 fn a_panic_does_not_cool_down() {
+    let _watch = watch();
     let (clock, cell) = cooling();
     error_of(cell.get_or_try_init(|| Err("first")));
     clock.advance(COOL_DOWN);
@@ -149,6 +153,7 @@ fn a_panic_does_not_cool_down() {
 
 #[test]
 fn a_cool_down_begins_when_the_last_retry_has_failed() {
+    let _watch = watch();
     let (clock, cell) = cooling();
     let start = clock.now();
     let mut calls = 0;
@@ -180,6 +185,7 @@ fn an_old_error_is_dropped_without_a_lock_held() {
             }
         }
     }
+    let _watch = watch();
     let (clock, cell) = cooling();
     let cell = Arc::new(cell);
     drop(error_of(cell.get_or_try_init(|| Err(AsksWhenDropped(Arc::downgrade(&cell))))));
@@ -200,6 +206,7 @@ fn a_clock_that_panics_leaves_the_cell_usable() {
             self.1.sleep(duration);
         }
     }
+    let _watch = watch();
     let cell: InitCell<u8, &str> = InitCell::with_cool_down(COOL_DOWN, Arc::new(Stopping::default()));
     let panicked = catch_unwind(AssertUnwindSafe(|| cell.get_or_try_init(|| Err("no"))));
     assert!(panicked.is_err(), "the clock was not asked when the attempt failed");
@@ -209,6 +216,7 @@ fn a_clock_that_panics_leaves_the_cell_usable() {
 #[test]
 fn a_cell_may_be_used_after_a_panic_was_caught() {
     fn unwind_safe<T: UnwindSafe + RefUnwindSafe>(_: &T) {}
+    let _watch = watch();
     unwind_safe(&cooling::<&str>().1);
 }
 

@@ -189,6 +189,7 @@ fn aborting_after_draining_drops_what_is_left() {
 
 #[test]
 fn draining_waits_until_everything_was_taken() {
+    let _watch = watch();
     let (queue, consumer) = queue(2, 10);
     let tickets = [1, 2].map(|op| queue.submit(op).expect("room"));
     thread::scope(|threads| {
@@ -202,13 +203,14 @@ fn draining_waits_until_everything_was_taken() {
         for entry in consumer.take() {
             entry.completer.complete(entry.op);
         }
-        assert_eq!(drainer.join().expect("does not panic"), 0, "nothing was late");
+        assert_eq!(waiting("the drainer", || drainer.join()).expect("does not panic"), 0, "nothing was late");
     });
     assert_eq!(tickets.map(unforget_sync::Ticket::wait), [Ok(1), Ok(2)]);
 }
 
 #[test]
 fn aborting_ends_the_wait_of_who_drains() {
+    let _watch = watch();
     let (queue, _consumer) = queue(2, 10);
     let ticket = queue.submit(1).expect("room");
     thread::scope(|threads| {
@@ -219,7 +221,11 @@ fn aborting_ends_the_wait_of_who_drains() {
         });
         eventually("the queue is closed", || queue.is_closed());
         queue.close(Close::Abort);
-        assert_eq!(drainer.join().expect("does not panic"), 0, "who aborted has told the ticket");
+        assert_eq!(
+            waiting("the drainer", || drainer.join()).expect("does not panic"),
+            0,
+            "who aborted has told the ticket"
+        );
     });
     assert_eq!(ticket.wait(), Err(TicketError::Aborted));
 }

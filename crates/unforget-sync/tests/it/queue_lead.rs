@@ -9,6 +9,7 @@ use std::time::Instant;
 use unforget_sync::{Close, Consumer, Lead, Limits, WriteQueue};
 
 use crate::eventually::DEADLINE;
+use crate::watchdog::{waiting, watch};
 
 /// Who submitted it and the how-manieth of theirs it is.
 type Op = (usize, usize);
@@ -58,6 +59,7 @@ fn lead(queue: &Queue) -> Lead<'_, Op, Op> {
 fn leaders_and_followers_do_everything_once_and_in_order() {
     const CALLERS: usize = 4;
     const OPERATIONS: usize = 2_000;
+    let _watch = watch();
     let (queue, consumer) = queue();
     let tools = Tools::default();
     let consumer = start(consumer, &tools);
@@ -72,7 +74,8 @@ fn leaders_and_followers_do_everything_once_and_in_order() {
                             led += 1;
                             work(tools, op);
                         } else {
-                            assert_eq!(queue.submit(op).expect("open").wait(), Ok(op));
+                            let ticket = waiting("room", || queue.submit(op)).expect("open");
+                            assert_eq!(waiting("the consumer", || ticket.wait()), Ok(op));
                         }
                     }
                     led
@@ -84,7 +87,7 @@ fn leaders_and_followers_do_everything_once_and_in_order() {
     // One caller after the other leads, however busy the threads above kept the consumer.
     drop(lead(&queue));
     drop(queue);
-    consumer.join().expect("does not panic");
+    waiting("the consumer to end", || consumer.join()).expect("does not panic");
     let done = tools.lock().expect("not poisoned");
     assert_eq!(done.len(), CALLERS * OPERATIONS, "{led} were led");
     for caller in 0..CALLERS {
@@ -95,6 +98,7 @@ fn leaders_and_followers_do_everything_once_and_in_order() {
 
 #[test]
 fn the_seat_is_lent_only_by_an_idle_consumer_that_lends() {
+    let _watch = watch();
     let (queue, consumer) = queue();
     assert!(queue.try_lead().is_none(), "the consumer has never waited");
     let tools = Tools::default();
@@ -107,11 +111,12 @@ fn the_seat_is_lent_only_by_an_idle_consumer_that_lends() {
     assert_eq!(ticket.wait(), Ok((0, 0)));
     queue.close(Close::Drain);
     assert!(queue.try_lead().is_none(), "closed");
-    consumer.join().expect("does not panic");
+    waiting("the consumer to end", || consumer.join()).expect("does not panic");
 }
 
 #[test]
 fn a_leader_that_panics_gives_the_seat_back() {
+    let _watch = watch();
     let (queue, consumer) = queue();
     let tools = Tools::default();
     let consumer = start(consumer, &tools);
@@ -122,5 +127,5 @@ fn a_leader_that_panics_gives_the_seat_back() {
     assert!(panicked.is_err());
     assert_eq!(queue.submit((0, 0)).expect("open").wait(), Ok((0, 0)));
     drop(queue);
-    consumer.join().expect("does not panic");
+    waiting("the consumer to end", || consumer.join()).expect("does not panic");
 }

@@ -108,6 +108,7 @@ fn a_replaced_value_is_dropped_outside_the_lock() {
 
 #[test]
 fn guards_beyond_the_slots_of_a_thread_keep_their_snapshots_too() {
+    let _watch = watch();
     let cell = SnapshotCell::new(0_u64);
     let guards: Vec<_> = (1..=MANY_GUARDS)
         .map(|next| {
@@ -124,6 +125,7 @@ fn guards_beyond_the_slots_of_a_thread_keep_their_snapshots_too() {
 
 #[test]
 fn a_guard_may_be_dropped_by_another_thread() {
+    let _watch = watch();
     let counted = Arc::new(());
     let cell = SnapshotCell::new(Arc::clone(&counted));
     let guards: Vec<_> = (0..MANY_GUARDS).map(|_| cell.load()).collect();
@@ -139,6 +141,7 @@ fn a_guard_may_be_dropped_by_another_thread() {
 
 #[test]
 fn a_reader_sees_what_was_published_before() {
+    let _watch = watch();
     let cell = SnapshotCell::new(0_u64);
     let mut reader = cell.reader();
     assert_eq!(reader.load().revision(), 0);
@@ -152,6 +155,7 @@ fn a_reader_sees_what_was_published_before() {
 
 #[test]
 fn a_reader_lets_go_of_an_old_snapshot_when_it_loads_again() {
+    let _watch = watch();
     let cell = SnapshotCell::new(0);
     let mut reader = cell.reader();
     let old = Arc::downgrade(reader.load());
@@ -164,6 +168,7 @@ fn a_reader_lets_go_of_an_old_snapshot_when_it_loads_again() {
 #[test]
 fn guards_and_readers_may_go_to_another_thread() {
     fn portable<T: Send + Sync>() {}
+    let _watch = watch();
     portable::<SnapshotGuard<u8>>();
     portable::<SnapshotReader<'_, u8>>();
 }
