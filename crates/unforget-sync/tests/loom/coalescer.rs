@@ -92,6 +92,22 @@ fn a_flush_returns_after_the_delivery() {
     });
 }
 
+/// What is taken before its time and comes back amid a flush is due by that flush, although its own time never comes.
+#[test]
+fn a_flush_reaches_what_comes_back() {
+    check(DEADLINES, || {
+        let (coalescer, mut deliverer) = coalescer(2);
+        coalescer.put(0, 7).expect("open");
+        let consumer = thread::spawn(move || {
+            drop(deliverer.take_all());
+            deliver(deliverer, 0)
+        });
+        coalescer.flush().expect("it is delivered");
+        drop(coalescer);
+        assert_eq!(consumer.join().expect("does not panic"), [(0, 7)]);
+    });
+}
+
 /// Room for one key: a second key waits for the end of the first one's delivery, and gets in.
 #[test]
 fn the_end_of_a_delivery_lets_a_waiting_key_in() {
