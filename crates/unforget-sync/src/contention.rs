@@ -208,6 +208,24 @@ impl ContentionSnapshot {
 }
 
 /// Statistics of a lock that are there ([`Contention`]) or not (`()`, which costs nothing).
+///
+/// # Examples
+/// Code for locks of either kind:
+/// ```
+/// use unforget_sync::ranked::{Level, Mutex};
+/// use unforget_sync::{Contention, Meter};
+///
+/// unforget_sync::lock_levels! { Notes }
+///
+/// fn count<L: Level, S: Meter>(lock: &Mutex<L, u8, S>) -> u8 {
+///     let mut counter = lock.lock_dynamic();
+///     *counter += 1;
+///     *counter
+/// }
+///
+/// assert_eq!(count(&Mutex::<Notes, _>::new(1)), 2);
+/// assert_eq!(count(&Mutex::<Notes, _, _>::with_contention(1, Contention::new())), 2);
+/// ```
 pub trait Meter: sealed::Sealed {
     /// Returns what `attempt` or else `wait` gets. One that counts nothing does not attempt.
     fn acquire<G>(&self, attempt: impl FnOnce() -> Option<G>, wait: impl FnOnce() -> G) -> G;

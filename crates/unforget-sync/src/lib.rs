@@ -61,7 +61,7 @@
 //! consumer's abandons what it had taken, a delivery's goes back, a lock's unlocks.
 //!
 //! # What happens if it is used wrongly
-//! Nothing waits for ever that can be seen to, and `tests/it/misuse.rs` shows each of these:
+//! What can be noticed is refused rather than waited for; `tests/it/misuse.rs` shows it:
 //!
 //! | who | gets |
 //! |---|---|

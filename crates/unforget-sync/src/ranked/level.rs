@@ -1,6 +1,16 @@
 //! Levels of locks, and the order between them.
 
 /// A place in the order of locks. Declared with [`lock_levels!`](crate::lock_levels), never by hand.
+///
+/// # Examples
+/// ```
+/// use unforget_sync::ranked::Level;
+///
+/// unforget_sync::lock_levels! { Turn; Contexts: after [Turn] }
+///
+/// assert!(Turn::DECLARATION.is_before(Contexts::DECLARATION));
+/// assert!(Turn::DECLARATION.name().ends_with("Turn"), "{}", Turn::DECLARATION.name());
+/// ```
 pub trait Level: 'static {
     /// Where the level stands, for the check at run time.
     const DECLARATION: &'static Declaration;

@@ -36,7 +36,7 @@ fn a_test_that_hangs_is_ended_and_says_who_waits_for_what() {
     let _watch = watch();
     let binary = std::env::current_exe().expect("this binary has a path");
     let hanging = Command::new(binary)
-        .args(["--exact", "hanging::hangs_when_asked"])
+        .args(["--exact", "hanging::hangs_when_asked", "--test-threads=2"])
         .env(HANG, "500")
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
