@@ -11,6 +11,9 @@ use unforget_sync::{Close, Consumer, Lead, Limits, WriteQueue};
 use crate::eventually::DEADLINE;
 use crate::watchdog::{waiting, watch};
 
+const CALLERS: usize = 4;
+const OPERATIONS: usize = 2_000;
+
 /// Who submitted it and the how-manieth of theirs it is.
 type Op = (usize, usize);
 type Queue = WriteQueue<Op, Op>;
@@ -57,8 +60,6 @@ fn lead(queue: &Queue) -> Lead<'_, Op, Op> {
 
 #[test]
 fn leaders_and_followers_do_everything_once_and_in_order() {
-    const CALLERS: usize = 4;
-    const OPERATIONS: usize = 2_000;
     let _watch = watch();
     let (queue, consumer) = queue();
     let tools = Tools::default();
