@@ -54,6 +54,16 @@ pub struct SnapshotCell<T> {
 }
 
 /// One published value and its revision.
+///
+/// # Examples
+/// ```
+/// use unforget_sync::SnapshotCell;
+///
+/// let cell = SnapshotCell::new("first".to_owned());
+/// cell.publish("second".to_owned());
+/// let published = cell.load_full();
+/// assert_eq!((published.revision(), published.value().as_str(), published.len()), (1, "second", 6));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published<T> {
     revision: u64,

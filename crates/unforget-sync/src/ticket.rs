@@ -19,7 +19,8 @@ type Outcome<R> = Result<R, TicketError>;
 /// **Guarantee:** resolved exactly once, also when whoever held the [`Completer`] panicked or lost it. Dropping a
 /// ticket cancels nothing: the operation runs, and its result is dropped.
 ///
-/// Limitations: waiting on the thread that is to complete the ticket deadlocks.
+/// Limitations: waiting on the thread that is to complete the ticket deadlocks. A ticket that was polled and then
+/// dropped keeps its waker, and with it perhaps a task, until the operation has ended.
 ///
 /// # Examples
 /// ```
@@ -46,6 +47,16 @@ pub struct Ticket<R> {
 ///
 /// Dropping it without [`complete`](Self::complete), also by a panic, resolves the ticket as
 /// [`TicketError::Abandoned`].
+///
+/// # Examples
+/// ```
+/// use unforget_sync::Ticket;
+///
+/// let (ticket, completer) = Ticket::pair();
+/// assert!(!ticket.is_resolved());
+/// completer.complete("done");
+/// assert_eq!(ticket.wait(), Ok("done"));
+/// ```
 #[must_use = "dropping a completer tells its ticket that the operation was abandoned"]
 pub struct Completer<R> {
     /// Empty once resolved, so that the destructor knows.
@@ -306,7 +317,21 @@ impl<R> State<R> {
     }
 }
 
-/// Says why an operation has no result.
+/// Says why an operation has no result, and with that whether it may be tried again.
+///
+/// # Examples
+/// ```
+/// use unforget_sync::TicketError;
+///
+/// /// Whether doing it again cannot do it twice.
+/// fn was_never_started(error: TicketError) -> bool {
+///     match error {
+///         TicketError::Abandoned => false,
+///         TicketError::Aborted | TicketError::Withdrawn => true,
+///     }
+/// }
+/// assert!(was_never_started(TicketError::Aborted));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TicketError {
     /// Whoever was to complete it panicked or lost it: the operation may or may not have taken effect.
@@ -330,6 +355,20 @@ impl fmt::Display for TicketError {
 impl Error for TicketError {}
 
 /// Says why a timed wait ended without a result.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use unforget_sync::{Ticket, WaitError};
+///
+/// let (ticket, completer) = Ticket::pair();
+/// let ticket = match ticket.wait_timeout(Duration::ZERO) {
+///     Err(WaitError::TimedOut(ticket)) => ticket, // it goes on: wait again, or withdraw it from its queue
+///     outcome => unreachable!("nobody has completed it: {outcome:?}"),
+/// };
+/// completer.complete(1);
+/// assert_eq!(ticket.wait(), Ok(1));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WaitError<T> {
     /// The deadline came first. Here is the ticket.

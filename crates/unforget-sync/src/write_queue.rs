@@ -20,7 +20,19 @@ pub use self::lead::Lead;
 use self::shared::{Patience, Shared};
 use self::state::Queued;
 
-/// Bounds what a queue holds.
+/// Bounds what a queue holds. A queue that holds nothing cannot be written down.
+///
+/// # Examples
+/// ```
+/// use std::num::NonZeroUsize;
+/// use unforget_sync::{Limits, SubmitError, WriteQueue};
+///
+/// let limits = Limits { ops: NonZeroUsize::MIN.saturating_add(1), bytes: NonZeroUsize::MIN.saturating_add(7) };
+/// let (queue, _consumer) = WriteQueue::<&str, ()>::new(limits, |op| op.len());
+/// assert!(queue.try_submit("six...").is_ok());
+/// assert_eq!(queue.try_submit("three").err(), Some(SubmitError::Full("three")), "eight bytes hold six and two");
+/// assert!(matches!(queue.try_submit("nine.....").err(), Some(SubmitError::TooLarge { limit: 8, .. })));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The most operations.
@@ -30,6 +42,24 @@ pub struct Limits {
 }
 
 /// What becomes of the queued operations when a queue is closed. Either way no new ones get in.
+///
+/// To drain for a limited time, see [`WriteQueue::drain_until`].
+///
+/// # Examples
+/// ```
+/// # use std::num::NonZeroUsize;
+/// use unforget_sync::{Close, Limits, SubmitError, TicketError, WriteQueue};
+///
+/// # let limits = Limits { ops: NonZeroUsize::MAX, bytes: NonZeroUsize::MAX };
+/// let (queue, mut consumer) = WriteQueue::<u8, ()>::new(limits, |_| 1);
+/// let ticket = queue.submit(1).expect("open");
+/// queue.close(Close::Drain);
+/// assert!(consumer.wait(), "what was accepted is still to be taken");
+/// assert_eq!(queue.submit(2).err(), Some(SubmitError::Closed(2)));
+/// queue.close(Close::Abort);
+/// assert!(!consumer.wait(), "and now it is not");
+/// assert_eq!(ticket.wait(), Err(TicketError::Aborted));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Close {
     /// The consumer gets them.

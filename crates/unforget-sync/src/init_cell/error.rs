@@ -6,6 +6,20 @@ use std::fmt;
 use crate::primitive::Arc;
 
 /// Says why an [`InitCell`](crate::InitCell) has no value for this caller.
+///
+/// # Examples
+/// ```
+/// use unforget_sync::{InitCell, InitError};
+///
+/// let cell: InitCell<u32, std::num::ParseIntError> = InitCell::new();
+/// let answer = match cell.get_or_try_init(|| "seven".parse()) {
+///     Ok(value) => value.to_string(),
+///     Err(InitError::Failed(error)) => format!("no number: {error}"), // the same error for all who waited
+///     Err(InitError::Panicked) => "ask again".to_owned(),
+///     Err(InitError::Reentrant) => unreachable!("parsing does not ask this cell"),
+/// };
+/// assert_eq!(answer, "no number: invalid digit found in string");
+/// ```
 #[derive(Debug)]
 pub enum InitError<E> {
     /// The initialiser returned this error. Every caller of the attempt, or of its cool-down, has the same one.

@@ -13,13 +13,35 @@ use crate::ticket::Completer;
 ///
 /// There is one per queue, so a batch is the consumer's alone. Dropping it, also by a panic, closes the queue with
 /// [`Close::Abort`]: nobody is left waiting for a consumer that will not come.
+///
+/// # Examples
+/// A consumer that uses the room of its batch again, and does a batch in one go:
+/// ```
+/// # use std::num::NonZeroUsize;
+/// use unforget_sync::{Limits, WriteQueue};
+///
+/// # let limits = Limits { ops: NonZeroUsize::MAX, bytes: NonZeroUsize::MAX };
+/// let (queue, mut consumer) = WriteQueue::<u64, u64>::new(limits, |_| 8);
+/// let tickets = [1, 2, 3].map(|op| queue.submit(op).expect("open"));
+/// drop(queue); // the last handle: what is queued is still taken
+///
+/// let mut batch = Vec::new();
+/// while consumer.wait() {
+///     consumer.take_into(&mut batch);
+///     let sum = batch.iter().map(|entry| entry.op).sum();
+///     for entry in batch.drain(..) {
+///         entry.completer.complete(sum);
+///     }
+/// }
+/// assert_eq!(tickets.map(|ticket| ticket.wait()), [Ok(6), Ok(6), Ok(6)]);
+/// ```
 pub struct Consumer<Op, R> {
     shared: Arc<Shared<Op, R>>,
     /// Empty, with the room of an earlier batch: swapped in for the next, so that the queue does not grow anew.
     spare: VecDeque<Queued<Op, R>>,
 }
 
-/// An operation taken from the queue and what tells its submitter the result.
+/// An operation taken from the queue and what tells its submitter the result: see [`Consumer`].
 #[derive(Debug)]
 pub struct Entry<Op, R> {
     /// The operation.

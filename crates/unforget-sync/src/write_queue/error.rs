@@ -4,6 +4,22 @@ use std::error::Error;
 use std::fmt;
 
 /// Says why an operation was not queued, and gives it back.
+///
+/// # Examples
+/// ```
+/// # use std::num::NonZeroUsize;
+/// use unforget_sync::{Limits, SubmitError, WriteQueue};
+///
+/// # let limits = Limits { ops: NonZeroUsize::MIN, bytes: NonZeroUsize::MAX };
+/// let (queue, _consumer) = WriteQueue::<String, ()>::new(limits, String::len);
+/// let _first = queue.try_submit("first".to_owned()).expect("there is room");
+/// let later = match queue.try_submit("second".to_owned()) {
+///     Ok(_) => unreachable!("there is room for one"),
+///     Err(SubmitError::Full(op)) => op, // try again when a batch was taken
+///     Err(error) => error.into_op(),
+/// };
+/// assert_eq!(later, "second");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub enum SubmitError<Op> {
     /// There was no room, now or by the deadline.
