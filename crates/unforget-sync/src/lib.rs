@@ -95,7 +95,6 @@
 #![forbid(unsafe_code)]
 
 pub mod primitive;
-#[cfg(not(unforget_shuttle))]
 pub mod ranked;
 
 mod backoff;

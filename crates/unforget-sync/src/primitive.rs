@@ -11,12 +11,24 @@
 //! [`Arc`] is std's in all. Registries need `Weak`, which loom's `Arc` does not have, and a reference count is
 //! std's protocol, not ours: modelling it would multiply the schedules without checking anything we wrote.
 
-#[cfg(unforget_loom)]
-mod loom;
+/// Makes a function `const`, except under loom, whose primitives are not made at compile time.
+macro_rules! const_fn {
+    ($(#[$attribute:meta])* $visibility:vis fn $($rest:tt)+) => {
+        #[cfg(not(unforget_loom))]
+        $(#[$attribute])*
+        $visibility const fn $($rest)+
+
+        #[cfg(unforget_loom)]
+        $(#[$attribute])*
+        $visibility fn $($rest)+
+    };
+}
+
+mod mutex;
+mod rw_lock;
+
 #[cfg(any(unforget_loom, unforget_shuttle))]
-mod modelled_snapshot;
-#[cfg(unforget_shuttle)]
-mod shuttle;
+mod modelled;
 #[cfg(not(any(unforget_loom, unforget_shuttle)))]
 mod std;
 
@@ -25,19 +37,13 @@ pub mod model;
 
 pub use ::std::sync::{Arc, Weak};
 
-#[cfg(unforget_loom)]
-pub(crate) use self::loom::per_thread;
-#[cfg(unforget_loom)]
-pub use self::loom::{
-    Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic, thread,
-};
+// What differs between the back ends, under the same names in each.
 #[cfg(any(unforget_loom, unforget_shuttle))]
-pub(crate) use self::modelled_snapshot::{AtomicSnapshot, CachedSnapshot, LoadedSnapshot};
-#[cfg(unforget_shuttle)]
-pub use self::shuttle::{Condvar, Mutex, MutexGuard, OnceLock, atomic, thread};
+use self::modelled as back_end;
 #[cfg(not(any(unforget_loom, unforget_shuttle)))]
-pub(crate) use self::std::{AtomicSnapshot, CachedSnapshot, LoadedSnapshot, per_thread};
-#[cfg(not(any(unforget_loom, unforget_shuttle)))]
-pub use self::std::{
-    Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic, thread,
-};
+use self::std as back_end;
+
+pub(crate) use self::back_end::{AtomicSnapshot, CachedSnapshot, LoadedSnapshot, per_thread};
+pub use self::back_end::{Condvar, MutexGuard, OnceLock, sync::atomic, thread};
+pub use self::mutex::Mutex;
+pub use self::rw_lock::{RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -6,6 +6,7 @@ mod exhaustive;
 mod random;
 
 use ::std::cell::Cell;
+use ::std::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(unforget_loom)]
 pub use self::exhaustive::{run, run_bounded};
@@ -27,6 +28,31 @@ pub enum Mode {
     /// shuttle, so that a replayed schedule draws the same.
     #[cfg(unforget_shuttle)]
     Drawn,
+}
+
+impl Mode {
+    /// Says whether a wait ends before it begins. `before` is the condition variable's: whether one has.
+    ///
+    /// A drawn wait does so one time in four: often enough to meet every other wait in some schedule, and seldom
+    /// enough that threads do block.
+    pub(super) fn wakes_spuriously(self, before: &AtomicBool) -> bool {
+        match self {
+            Self::SpuriousOnce => !before.swap(true, Ordering::Relaxed),
+            Self::Plain | Self::DeadlineNow | Self::DeadlineNever => false,
+            #[cfg(unforget_shuttle)]
+            Self::Drawn => draw(4) == 0,
+        }
+    }
+
+    /// Says whether a deadline that is looked at has come.
+    pub(super) fn deadline_has_come(self) -> bool {
+        match self {
+            Self::DeadlineNow => true,
+            Self::Plain | Self::SpuriousOnce | Self::DeadlineNever => false,
+            #[cfg(unforget_shuttle)]
+            Self::Drawn => draw(2) == 0,
+        }
+    }
 }
 
 ::std::thread_local! {

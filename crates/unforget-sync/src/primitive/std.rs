@@ -1,61 +1,22 @@
-//! The operating system's primitives, without poisoning.
+//! The operating system's primitives, and time.
 
-mod rw_lock;
 mod snapshot;
 
-use ::std::fmt;
-use ::std::sync::{PoisonError, TryLockError};
+use ::std::sync::PoisonError;
 use ::std::time::Instant;
 
+use super::Mutex;
 use crate::Clock;
 
-pub use self::rw_lock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub(crate) use self::snapshot::{AtomicSnapshot, CachedSnapshot, LoadedSnapshot};
-pub use ::std::sync::{MutexGuard, OnceLock, atomic};
+pub(super) use ::std::sync;
+pub use ::std::sync::{MutexGuard, OnceLock};
 pub use ::std::thread;
 pub(crate) use ::std::thread_local as per_thread;
 
-/// Excludes other threads while its data is used.
-///
-/// Unlike `std::sync::Mutex`, locking is infallible: see the [module](crate::primitive) on poisoning.
-///
-/// **Fairness:** none; whoever gets the lock first. **Poisoning:** none.
-#[derive(Default)]
-pub struct Mutex<T>(::std::sync::Mutex<T>);
-
-impl<T> Mutex<T> {
-    /// Creates an unlocked mutex.
-    pub const fn new(value: T) -> Self {
-        Self(::std::sync::Mutex::new(value))
-    }
-
-    /// Locks the data until the guard is dropped.
-    ///
-    /// # Blocking
-    /// Waits for the thread that holds the lock. Locking twice from one thread deadlocks or panics, as in std.
-    pub fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Locks the data if that needs no wait.
-    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        match self.0.try_lock() {
-            Ok(guard) => Some(guard),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-
-    /// Gives up the lock for its data.
-    pub fn into_inner(self) -> T {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<T> fmt::Debug for Mutex<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mutex").finish_non_exhaustive()
-    }
+/// std's guard is all that [`Condvar`] needs.
+pub(super) fn guard<'a, T>(_mutex: &'a Mutex<T>, locked: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    locked
 }
 
 /// Lets threads wait until another thread has changed what a mutex protects.

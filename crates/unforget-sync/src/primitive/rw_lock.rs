@@ -1,24 +1,33 @@
-//! Many readers of the model or one writer, without poisoning.
+//! Many readers or one writer, without poisoning.
 
 use ::std::fmt;
-use ::std::sync::{PoisonError, TryLockError};
+use ::std::sync::PoisonError;
 
-pub use ::loom::sync::{RwLockReadGuard, RwLockWriteGuard};
+use super::back_end::sync;
+use super::mutex::if_free;
 
-/// Lets many threads of the model read its data at the same time, or one change it.
+pub use super::back_end::sync::{RwLockReadGuard, RwLockWriteGuard};
+
+/// Lets many threads read its data at the same time, or one change it.
+///
+/// Unlike `std::sync::RwLock`, locking is infallible: see the [module](crate::primitive) on poisoning.
+///
+/// **Fairness:** the operating system's; a reader may have to wait behind a writer who waits. **Poisoning:** none.
 #[derive(Default)]
-pub struct RwLock<T>(::loom::sync::RwLock<T>);
+pub struct RwLock<T>(sync::RwLock<T>);
 
 impl<T> RwLock<T> {
-    /// Creates an unlocked lock.
-    pub fn new(value: T) -> Self {
-        Self(::loom::sync::RwLock::new(value))
+    const_fn! {
+        /// Creates an unlocked lock.
+        pub fn new(value: T) -> Self {
+            Self(sync::RwLock::new(value))
+        }
     }
 
     /// Locks the data for reading until the guard is dropped.
     ///
     /// # Blocking
-    /// Waits for a writer.
+    /// Waits for a writer. Reading twice from one thread may deadlock or panic, as in std.
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -33,20 +42,12 @@ impl<T> RwLock<T> {
 
     /// Locks the data for reading if that needs no wait.
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
-        match self.0.try_read() {
-            Ok(guard) => Some(guard),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
+        if_free(self.0.try_read())
     }
 
     /// Locks the data for changing it if that needs no wait.
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
-        match self.0.try_write() {
-            Ok(guard) => Some(guard),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
+        if_free(self.0.try_write())
     }
 
     /// Gives up the lock for its data.

@@ -3,12 +3,9 @@
 use ::std::ops::Deref;
 use ::std::sync::PoisonError;
 
-use super::Arc;
-use super::atomic::{AtomicUsize, Ordering};
-#[cfg(unforget_loom)]
-use super::loom::Watched;
-#[cfg(unforget_shuttle)]
-use super::shuttle::Watched;
+use super::additions::Watched;
+use crate::primitive::Arc;
+use crate::primitive::atomic::{AtomicUsize, Ordering};
 
 /// arc-swap's contract, modelled: the pointer is an atomic that a load may see late, never torn, never backwards.
 ///
