@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::backoff::{Backoff, retry};
 use crate::clock::Clock;
 use crate::primitive::thread::{self, ThreadId};
-use crate::primitive::{Arc, Condvar, Mutex, OnceLock};
+use crate::primitive::{Arc, Condvar, Mutex, OnceLock, const_fn};
 
 pub use self::error::InitError;
 
@@ -86,16 +86,11 @@ enum Role<E> {
 }
 
 impl<T, E> InitCell<T, E> {
-    /// Creates an empty cell.
-    #[cfg(not(unforget_loom))]
-    pub const fn new() -> Self {
-        Self { value: OnceLock::new(), stage: Mutex::new(Stage::Idle), cool_down: None }
-    }
-
-    /// Creates an empty cell. Not `const` under the model checker, whose primitives are not.
-    #[cfg(unforget_loom)]
-    pub fn new() -> Self {
-        Self { value: OnceLock::new(), stage: Mutex::new(Stage::Idle), cool_down: None }
+    const_fn! {
+        /// Creates an empty cell.
+        pub fn new() -> Self {
+            Self { value: OnceLock::new(), stage: Mutex::new(Stage::Idle), cool_down: None }
+        }
     }
 
     /// Creates an empty cell that answers a failure for as long as `cool_down` before it makes another attempt.

@@ -23,6 +23,7 @@ macro_rules! const_fn {
         $visibility fn $($rest)+
     };
 }
+pub(crate) use const_fn;
 
 mod mutex;
 mod rw_lock;

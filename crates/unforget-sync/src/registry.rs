@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use crate::init_cell::{InitCell, InitError};
 use crate::primitive::thread::{self, ThreadId};
-use crate::primitive::{Arc, Condvar, Mutex, Weak};
+use crate::primitive::{Arc, Condvar, Mutex, Weak, const_fn};
 
 /// Opens a value per key once and shares it: at most one live value per key, as long as nobody forgets it.
 ///
@@ -89,16 +89,11 @@ enum Found<T, E> {
 }
 
 impl<K, T, E> Registry<K, T, E> {
-    /// Creates a registry without entries.
-    #[cfg(not(unforget_loom))]
-    pub const fn new() -> Self {
-        Self { entries: Mutex::new(Vec::new()) }
-    }
-
-    /// Creates a registry without entries. Not `const` under the model checker, whose primitives are not.
-    #[cfg(unforget_loom)]
-    pub fn new() -> Self {
-        Self { entries: Mutex::new(Vec::new()) }
+    const_fn! {
+        /// Creates a registry without entries.
+        pub fn new() -> Self {
+            Self { entries: Mutex::new(Vec::new()) }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::held::Held;
 use super::level::{Before, Level};
 use super::order::Order;
 use crate::contention::{Contention, Meter};
-use crate::primitive;
+use crate::primitive::{self, const_fn};
 
 /// Excludes other threads while its data is used, and is taken in the declared order only.
 ///
@@ -60,16 +60,11 @@ pub struct MutexGuard<'a, L: Level, T> {
 }
 
 impl<L: Level, T> Mutex<L, T> {
-    /// Creates an unlocked mutex without statistics.
-    #[cfg(not(unforget_loom))]
-    pub const fn new(value: T) -> Self {
-        Self { level: PhantomData, meter: (), data: primitive::Mutex::new(value) }
-    }
-
-    /// Creates an unlocked mutex. Not `const` under the model checker, whose primitives are not.
-    #[cfg(unforget_loom)]
-    pub fn new(value: T) -> Self {
-        Self { level: PhantomData, meter: (), data: primitive::Mutex::new(value) }
+    const_fn! {
+        /// Creates an unlocked mutex without statistics.
+        pub fn new(value: T) -> Self {
+            Self { level: PhantomData, meter: (), data: primitive::Mutex::new(value) }
+        }
     }
 }
 

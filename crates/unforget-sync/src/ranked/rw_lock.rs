@@ -9,7 +9,7 @@ use super::held::Held;
 use super::level::{Before, Level};
 use super::order::Order;
 use crate::contention::{Contention, Meter};
-use crate::primitive;
+use crate::primitive::{self, const_fn};
 
 /// Lets many threads read its data or one change it, and is taken in the declared order only.
 ///
@@ -52,16 +52,11 @@ pub struct RwLockWriteGuard<'a, L: Level, T> {
 }
 
 impl<L: Level, T> RwLock<L, T> {
-    /// Creates an unlocked lock without statistics.
-    #[cfg(not(unforget_loom))]
-    pub const fn new(value: T) -> Self {
-        Self { level: PhantomData, meter: (), data: primitive::RwLock::new(value) }
-    }
-
-    /// Creates an unlocked lock. Not `const` under the model checker, whose primitives are not.
-    #[cfg(unforget_loom)]
-    pub fn new(value: T) -> Self {
-        Self { level: PhantomData, meter: (), data: primitive::RwLock::new(value) }
+    const_fn! {
+        /// Creates an unlocked lock without statistics.
+        pub fn new(value: T) -> Self {
+            Self { level: PhantomData, meter: (), data: primitive::RwLock::new(value) }
+        }
     }
 }
 
