@@ -18,6 +18,8 @@ mod engine;
 mod queue;
 #[path = "shuttle/queue_ledger.rs"]
 mod queue_ledger;
+#[path = "shuttle/queue_line.rs"]
+mod queue_line;
 #[path = "shuttle/registry.rs"]
 mod registry;
 #[path = "shuttle/snapshot_cell.rs"]
