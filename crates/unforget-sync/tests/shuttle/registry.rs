@@ -1,6 +1,7 @@
 //! `Registry` and the `InitCell` in it: opened, dropped, forgotten, failed and panicked by many at once.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool as StdBool, AtomicUsize as StdUsize};
 use std::sync::{Mutex, PoisonError};
 
 use unforget_sync::primitive::atomic::{AtomicUsize, Ordering};
@@ -18,6 +19,9 @@ const ROUNDS: usize = 3;
 struct World {
     registry: Registry<u8, Value, &'static str>,
     alive: Arc<AtomicUsize>,
+    /// Of those alive, how many nobody has begun to forget. std's, so that it changes in one step with the flag of
+    /// the value.
+    kept: Arc<StdUsize>,
     made: AtomicUsize,
     /// std's, see the ledger of the queue.
     forgotten: Mutex<BTreeSet<usize>>,
@@ -26,12 +30,23 @@ struct World {
 struct Value {
     number: usize,
     alive: Arc<AtomicUsize>,
+    kept: Arc<StdUsize>,
+    is_kept: StdBool,
+}
+
+impl Value {
+    fn no_longer_kept(&self) {
+        if self.is_kept.swap(false, Ordering::SeqCst) {
+            self.kept.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
 }
 
 impl Drop for Value {
     fn drop(&mut self) {
         // Closing takes a while, during which someone else may open.
         thread::yield_now();
+        self.no_longer_kept();
         self.alive.fetch_sub(1, Ordering::SeqCst);
     }
 }
@@ -45,9 +60,15 @@ impl World {
             _ => {}
         }
         let before = self.alive.fetch_add(1, Ordering::SeqCst);
-        let value =
-            Value { number: self.made.fetch_add(1, Ordering::SeqCst), alive: Arc::clone(&self.alive) };
+        let kept_before = self.kept.fetch_add(1, Ordering::SeqCst);
+        let value = Value {
+            number: self.made.fetch_add(1, Ordering::SeqCst),
+            alive: Arc::clone(&self.alive),
+            kept: Arc::clone(&self.kept),
+            is_kept: StdBool::new(true),
+        };
         assert!(before < most, "{before} values live under one key already");
+        assert_eq!(kept_before, 0, "a value lives under the key that nobody has forgotten");
         Ok(value)
     }
 
@@ -65,6 +86,7 @@ impl World {
     }
 
     fn forget(&self, shared: &Shared<Value, &'static str>) {
+        shared.no_longer_kept();
         self.registry.forget(&1, shared);
         // Read first: a deref is a scheduling point, and no std lock may be held at one.
         let number = shared.number;
@@ -100,7 +122,8 @@ fn one_value_lives_at_a_time() {
     check(|| rounds(1, |_, _| {}));
 }
 
-/// Some of them forget what they opened: it never comes back, and only those who had it keep it.
+/// Some of them forget what they opened, some when others have already: it never comes back, only those who had it
+/// keep it, and what was opened in its place stays.
 #[test]
 fn what_was_forgotten_never_comes_back() {
     check(|| {
