@@ -12,6 +12,10 @@
 #![cfg(unforget_shuttle)]
 #![expect(clippy::expect_used, reason = "a scenario says what cannot fail in it")]
 
+#[path = "shuttle/coalescer.rs"]
+mod coalescer;
+#[path = "shuttle/coalescer_ledger.rs"]
+mod coalescer_ledger;
 #[path = "shuttle/engine.rs"]
 mod engine;
 #[path = "shuttle/queue.rs"]

@@ -7,6 +7,9 @@ mod random;
 
 use ::std::cell::Cell;
 use ::std::sync::atomic::{AtomicBool, Ordering};
+use ::std::time::Duration;
+
+use crate::Clock;
 
 #[cfg(unforget_loom)]
 pub use self::exhaustive::{run, run_bounded};
@@ -25,7 +28,8 @@ pub enum Mode {
     /// No deadline ever comes, so a timed wait needs its notification like any other.
     DeadlineNever,
     /// Each wait draws whether it ends by itself, and each look at a deadline whether it has come. Drawn by
-    /// shuttle, so that a replayed schedule draws the same.
+    /// shuttle, so that a replayed schedule draws the same. A clock whose waits look at it again and again, such as
+    /// a scenario's own, says by itself when its deadlines come: then a wait for one never lasts for ever.
     #[cfg(unforget_shuttle)]
     Drawn,
 }
@@ -42,6 +46,16 @@ impl Mode {
             #[cfg(unforget_shuttle)]
             Self::Drawn => draw(4) == 0,
         }
+    }
+
+    /// Says whether a timed wait ends each time `clock` is to be looked at, whatever the deadline.
+    pub(super) fn leaves_time_to(self, clock: &dyn Clock) -> bool {
+        let drawn = match self {
+            Self::Plain | Self::SpuriousOnce | Self::DeadlineNow | Self::DeadlineNever => false,
+            #[cfg(unforget_shuttle)]
+            Self::Drawn => true,
+        };
+        drawn && clock.recheck_after(Duration::MAX) < Duration::MAX
     }
 
     /// Says whether a deadline that is looked at has come.

@@ -36,7 +36,7 @@ impl Condvar {
         guard(mutex, self.condvar.wait(locked).unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Waits like [`wait`](Self::wait); the deadline comes at once or never, as the mode says.
+    /// Waits like [`wait`](Self::wait); the deadline comes at once, never, or in time, as the mode says.
     ///
     /// A deadline that comes may come late all the same: any number of steps of others can pass before the lock is
     /// had again. What is left out is a waiter that times out *and* was notified.
@@ -46,9 +46,13 @@ impl Condvar {
     pub fn wait_until<'a, T>(
         &self,
         locked: MutexGuard<'a, T>,
-        _clock: &dyn Clock,
-        _deadline: Instant,
+        clock: &dyn Clock,
+        deadline: Instant,
     ) -> (MutexGuard<'a, T>, bool) {
+        if model::mode().leaves_time_to(clock) {
+            let locked = locked.relock();
+            return (locked, clock.now() >= deadline);
+        }
         if model::mode().deadline_has_come() { (locked.relock(), true) } else { (self.wait(locked), false) }
     }
 
