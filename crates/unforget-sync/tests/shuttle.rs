@@ -24,6 +24,8 @@ mod queue;
 mod queue_ledger;
 #[path = "shuttle/queue_line.rs"]
 mod queue_line;
+#[path = "shuttle/ranked.rs"]
+mod ranked;
 #[path = "shuttle/registry.rs"]
 mod registry;
 #[path = "shuttle/snapshot_cell.rs"]
