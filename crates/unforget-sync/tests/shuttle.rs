@@ -20,6 +20,8 @@ mod coalescer_ledger;
 mod engine;
 #[path = "shuttle/queue.rs"]
 mod queue;
+#[path = "shuttle/queue_lead.rs"]
+mod queue_lead;
 #[path = "shuttle/queue_ledger.rs"]
 mod queue_ledger;
 #[path = "shuttle/queue_line.rs"]
