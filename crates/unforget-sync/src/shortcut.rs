@@ -116,7 +116,6 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Reference counts are not modelled, so that nothing would order what the other sharer did before it let go.
 #[cfg(any(unforget_loom, unforget_shuttle))]
-#[expect(clippy::unnecessary_wraps, reason = "stands in for the shortcut that is not modelled")]
 pub(crate) fn unshare<T>(shared: Arc<T>) -> Result<T, Arc<T>> {
     Err(shared)
 }
