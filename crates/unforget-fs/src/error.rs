@@ -63,6 +63,13 @@ pub enum Error {
         found: &'static str,
     },
 
+    /// The name of a file that had to be new is taken.
+    #[error("{} exists already and was left as it is; choose another path", path.display())]
+    AlreadyExists {
+        /// What has the name.
+        path: PathBuf,
+    },
+
     /// The path names something other than a directory.
     #[error("{} is not a directory; choose another path or move it away", path.display())]
     NotDirectory {
@@ -147,6 +154,32 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// Some of several files were replaced, and then one could not be.
+    ///
+    /// Each file is the old or the new one, whole. Of those that were replaced it is not known whether they
+    /// survive a power loss.
+    #[error(
+        "{} could not be replaced, after {} other files had been; write all of them again",
+        path.display(), replaced.len()
+    )]
+    PartlyReplaced {
+        /// The files that have their new content.
+        replaced: Vec<PathBuf>,
+        /// The file that has its old content, as those after it have.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// An earlier sync of new content failed, and what it should have written may be lost.
+    ///
+    /// A later sync of the same file would succeed and prove nothing.
+    #[error("the new content of {} was not synced and may be lost; write it again to a new file", path.display())]
+    Untrusted {
+        /// The file that was to be replaced, and was not.
+        path: PathBuf,
+    },
+
     /// The operating system refused an operation.
     #[error("cannot {operation} {}", path.display())]
     Io {
@@ -163,7 +196,8 @@ impl Error {
     /// Whether nothing was changed and the same call may succeed later.
     ///
     /// False for [`HeldHere`](Self::HeldHere), which only another guard of this process can end, and for
-    /// [`CommittedNotDurable`](Self::CommittedNotDurable), after which the file is already the new one.
+    /// [`CommittedNotDurable`](Self::CommittedNotDurable) and [`PartlyReplaced`](Self::PartlyReplaced), after
+    /// which something is already new.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Locked { .. } => true,
@@ -172,6 +206,7 @@ impl Error {
             | Self::ForeignContent { .. }
             | Self::Symlink { .. }
             | Self::NotRegular { .. }
+            | Self::AlreadyExists { .. }
             | Self::NotDirectory { .. }
             | Self::HardLinked { .. }
             | Self::ForeignOwner { .. }
@@ -179,6 +214,8 @@ impl Error {
             | Self::LockReplaced { .. }
             | Self::Forked { .. }
             | Self::LocksUnsupported { .. }
+            | Self::PartlyReplaced { .. }
+            | Self::Untrusted { .. }
             | Self::CommittedNotDurable { .. } => false,
         }
     }
@@ -227,6 +264,7 @@ mod tests {
             (Error::ForeignContent { path: path.clone() }, false),
             (Error::Symlink { path: path.clone() }, false),
             (Error::NotRegular { path: path.clone(), found: "a FIFO" }, false),
+            (Error::AlreadyExists { path: path.clone() }, false),
             (Error::NotDirectory { path: path.clone() }, false),
             (Error::HardLinked { path: path.clone(), links: 2 }, false),
             (Error::ForeignOwner { path: path.clone(), uid: 12 }, false),
@@ -237,6 +275,15 @@ mod tests {
                 Error::LocksUnsupported { path: path.clone(), source: cause(io::ErrorKind::Unsupported) },
                 false,
             ),
+            (
+                Error::PartlyReplaced {
+                    replaced: vec!["/store/a".into()],
+                    path: path.clone(),
+                    source: cause(io::ErrorKind::StorageFull),
+                },
+                false,
+            ),
+            (Error::Untrusted { path: path.clone() }, false),
             (Error::CommittedNotDurable { path, source: cause(io::ErrorKind::Other) }, false),
             (io(io::ErrorKind::StorageFull), true),
             (io(io::ErrorKind::ResourceBusy), true),

@@ -70,26 +70,41 @@
 mod error;
 
 mod dir;
+pub mod disk;
+#[cfg(feature = "sim")]
+pub mod sim;
+
+mod create_dir;
+mod secure_dir;
+
+mod atomic_file;
+mod create_new;
 mod private_file;
 mod replace;
-mod secure_dir;
+mod sweep;
 mod temp;
+
+mod files;
 
 mod kernel_lock;
 mod lock_file;
 mod turnstile;
 
 mod nonce;
-#[cfg(any(windows, test))]
 mod sharing;
 mod timestamp;
 
-pub use dir::create_dir_all;
+pub use atomic_file::{AtomicFile, CommitError};
+pub use create_dir::create_dir_all;
+pub use create_new::create_new;
+pub use disk::{Disk, RealDisk};
 pub use error::Error;
+pub use files::Files;
 pub use lock_file::{LockFile, LockOptions, Owner};
 pub use private_file::ensure_file;
-pub use replace::{Durability, ReplaceOptions, SymlinkPolicy, replace, replace_if};
+pub use replace::{Durability, ReplaceOptions, SymlinkPolicy, replace, replace_if, replace_many};
 pub use secure_dir::SecureDir;
+pub use sweep::{Swept, sweep_orphans};
 pub use turnstile::{Turn, TurnHolder, Turnstile};
 
 /// Compiles the example of the README.

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use unforget_sync::retry;
 
-use crate::dir::{self, Dir, Entry};
+use crate::dir::{self, Dir};
+use crate::disk::{Entry, Open, RealDisk};
 use crate::{Error, kernel_lock};
 
 use held::{Reservation, Slot};
@@ -112,7 +113,7 @@ impl LockFile {
         let Some(file) = open_existing(path)? else { return Ok(None) };
         let entry = dir::entry_of(&file).map_err(|e| Error::io("look at", path, e))?;
         if !entry.is_regular() {
-            return Err(Error::NotRegular { path: path.to_owned(), found: entry.kind() });
+            return Err(Error::NotRegular { path: path.to_owned(), found: entry.kind().as_str() });
         }
         match read_record(&file) {
             Ok(Record::Held(owner)) if !owner.is_provably_dead() => Ok(Some(owner)),
@@ -177,7 +178,7 @@ impl LockFile {
     }
 
     fn attempt(path: &Path, options: &LockOptions) -> Result<Self, Refusal> {
-        let (dir, name) = dir::open_parent(path)?;
+        let (dir, name) = dir::open_parent(&RealDisk, path)?;
         for _ in 0..OPENED_AT_MOST {
             let file = open_regular(&dir, &name)?;
             let Some(slot) = lock_here(&dir, &name, &file, path)? else { return Err(Refusal::Busy) };
@@ -300,10 +301,10 @@ pub(crate) fn is_named(dir: &Dir, name: &OsStr, file: &File) -> io::Result<bool>
 /// is.
 pub(crate) fn open_regular(dir: &Dir, name: &OsStr) -> Result<File, Error> {
     let path = dir.join(name);
-    let file = dir.open_or_create(name).map_err(|e| open_error(dir, name, e))?;
+    let file = dir.open_file(name, Open::OrCreate).map_err(|e| open_error(dir, name, e))?;
     let entry = dir::entry_of(&file).map_err(|e| Error::io("look at", &path, e))?;
     if !entry.is_regular() {
-        return Err(Error::NotRegular { path, found: entry.kind() });
+        return Err(Error::NotRegular { path, found: entry.kind().as_str() });
     }
     if entry.links() > 1 {
         return Err(Error::HardLinked { path, links: entry.links() });
@@ -316,11 +317,11 @@ pub(crate) fn open_regular(dir: &Dir, name: &OsStr) -> Result<File, Error> {
 
 /// Opens a file for reading; `None` if it, or its directory, is not there.
 fn open_existing(path: &Path) -> Result<Option<File>, Error> {
-    let (dir, name) = match dir::open_parent(path) {
+    let (dir, name) = match dir::open_parent(&RealDisk, path) {
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
-    match dir.open_existing(&name) {
+    match dir.open_file(&name, Open::Read) {
         Ok(file) => Ok(Some(file)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(open_error(&dir, &name, e)),
@@ -332,7 +333,9 @@ fn open_error(dir: &Dir, name: &OsStr, error: io::Error) -> Error {
     let path = dir.join(name);
     match dir.entry(name) {
         Ok(Some(found)) if found.is_symlink() => Error::Symlink { path },
-        Ok(Some(found)) if !Entry::is_regular(&found) => Error::NotRegular { path, found: found.kind() },
+        Ok(Some(found)) if !Entry::is_regular(&found) => {
+            Error::NotRegular { path, found: found.kind().as_str() }
+        }
         _ => Error::io("open", &path, error),
     }
 }

@@ -4,7 +4,8 @@ use std::io;
 use std::path::Path;
 
 use crate::Error;
-use crate::dir::{self, Dir};
+use crate::dir::open_parent;
+use crate::disk::{Disk, Open, RealDisk, sync_names, uninterrupted};
 
 /// Makes sure that `path` is a file, and creates it empty, durably and for its owner only if there is none.
 ///
@@ -17,22 +18,22 @@ use crate::dir::{self, Dir};
 ///
 /// [`Error::Io`]; what has the name already, whatever it is, is no error.
 pub fn ensure_file(path: &Path) -> Result<bool, Error> {
-    let (directory, name) = dir::open_parent(path)?;
-    let created = match directory.create_new(&name) {
+    ensure_on(&RealDisk, path)
+}
+
+pub(crate) fn ensure_on<D: Disk>(disk: &D, path: &Path) -> Result<bool, Error> {
+    let (directory, name) = open_parent(disk, path)?;
+    let created = match uninterrupted(|| disk.open(&directory, &name, Open::New)) {
         Ok(file) => {
-            dir::sync_file(&file).map_err(|e| Error::io("sync", path, e))?;
+            uninterrupted(|| disk.sync_all(&file)).map_err(|e| Error::io("sync", path, e))?;
             true
         }
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => false,
         Err(e) => return Err(Error::io("create", path, e)),
     };
     // Also when another process created it: it may have been killed between creating and syncing.
-    sync_names(&directory, path)?;
+    sync_names(disk, &directory).map_err(|e| Error::io("sync the directory of", path, e))?;
     Ok(created)
-}
-
-fn sync_names(directory: &Dir, path: &Path) -> Result<(), Error> {
-    directory.sync().map_err(|e| Error::io("sync the directory of", path, e))
 }
 
 #[cfg(test)]

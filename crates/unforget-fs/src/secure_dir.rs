@@ -4,7 +4,9 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use crate::Error;
+use crate::create_dir::make_dir;
 use crate::dir::{self, Dir};
+use crate::disk::RealDisk;
 
 /// A directory of mode 0700 that belongs to this user and is not reached through a link.
 ///
@@ -52,7 +54,7 @@ impl SecureDir {
         }
         crate::create_dir_all(&dir::parent_of(&path))?;
         if path.file_name().is_some() && !is_link(&path)? {
-            dir::make_dir(&path, 0o700)?;
+            make_dir(&RealDisk, &path, 0o700)?;
         }
         let found = Self::open_owned(path)?;
         if found.is_exposed()? && found.is_empty()? {

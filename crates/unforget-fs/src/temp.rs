@@ -1,40 +1,45 @@
 //! The file that a replacement is written to before it gets its name.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, TryLockError};
-use std::io::{self, Write};
+use std::io;
+use std::sync::Arc;
 
-use crate::dir::{self, Dir, Entry};
-use crate::nonce;
+use crate::disk::{Disk, Entry, Open, Rename, uninterrupted, write_all_at};
+use crate::{nonce, sharing};
 
 /// Every temporary file begins so, whatever it will be renamed to: one prefix to sweep, and no name too long
 /// because its target's name is long.
 const PREFIX: &str = ".unforget-tmp-";
 
+/// How many hexadecimal digits follow the prefix.
+const DIGITS: usize = 16;
+
 /// Names tried before giving up. A collision of 64 random bits does not happen; a sweeper that takes a file
 /// between its creation and its lock may.
 const NAMES_TRIED: u32 = 16;
 
-/// A new file that is removed again unless it was renamed.
+/// A new file that is removed again unless it got its final name.
 #[derive(Debug)]
-pub(crate) struct Temp<'dir> {
-    dir: &'dir Dir,
+pub(crate) struct Temp<D: Disk> {
+    disk: D,
+    dir: Arc<D::Dir>,
     name: OsString,
     /// Open to the end: a writeback error is reported once per open description, to the one that was open.
-    file: File,
-    renamed: bool,
+    file: D::File,
+    /// Whether the temporary name is still there, by all that is known here.
+    is_named: bool,
 }
 
-impl<'dir> Temp<'dir> {
+impl<D: Disk> Temp<D> {
     /// Creates a private, empty, locked file in `dir`.
     ///
     /// The lock says "in use" to whoever sweeps orphans, and dies with this process.
-    pub(crate) fn create(dir: &'dir Dir) -> io::Result<Self> {
+    pub(crate) fn create(disk: &D, dir: &Arc<D::Dir>) -> io::Result<Self> {
         for _ in 0..NAMES_TRIED {
             let name = random_name();
-            match dir.create_new(&name) {
+            match uninterrupted(|| disk.open(dir, &name, Open::New)) {
                 Ok(file) => {
-                    let temp = Self { dir, name, file, renamed: false };
+                    let temp = Self::from_file(disk, dir, name, file);
                     if temp.is_claimed()? {
                         return Ok(temp);
                     }
@@ -46,53 +51,110 @@ impl<'dir> Temp<'dir> {
         Err(io::Error::new(io::ErrorKind::AlreadyExists, "every name that was tried was taken"))
     }
 
+    /// Takes over a file that is open and called `name`.
+    pub(crate) fn from_file(disk: &D, dir: &Arc<D::Dir>, name: OsString, file: D::File) -> Self {
+        Self { disk: disk.clone(), dir: Arc::clone(dir), name, file, is_named: true }
+    }
+
     /// Locks the file and sees that it still has its name.
     ///
     /// A sweeper may have locked and removed it in between. A file system without locks has no sweepers
     /// either.
-    fn is_claimed(&self) -> io::Result<bool> {
-        match self.file.try_lock() {
-            Err(TryLockError::WouldBlock) => return Ok(false),
-            Err(TryLockError::Error(_)) | Ok(()) => {}
+    pub(crate) fn is_claimed(&self) -> io::Result<bool> {
+        if let Ok(false) = uninterrupted(|| self.disk.try_lock(&self.file)) {
+            return Ok(false);
         }
-        Ok(dir::entry_of(&self.file)?.links() == 1)
+        Ok(uninterrupted(|| self.disk.file_entry(&self.file))?.links() == 1)
     }
 
-    /// Writes all of `contents`; short writes and interruptions are continued.
+    /// Whether the temporary name still means this file.
+    pub(crate) fn is_in_place(&self) -> io::Result<bool> {
+        let open = uninterrupted(|| self.disk.file_entry(&self.file))?;
+        let named = uninterrupted(|| self.disk.entry(&self.dir, &self.name))?;
+        Ok(named.is_some_and(|named| named.id() == open.id()))
+    }
+
+    /// Writes all of `contents` to the beginning.
     pub(crate) fn write_all(&self, contents: &[u8]) -> io::Result<()> {
-        (&self.file).write_all(contents)
+        write_all_at(&self.disk, &self.file, contents, 0)
     }
 
     /// Takes owner and mode from the file that will be replaced.
+    ///
+    /// The owner first: a change of owner clears set-user-id and set-group-id. It is only changed when it
+    /// differs, so that an ordinary user who replaces an own file needs no privilege.
     pub(crate) fn copy_owner_and_mode(&self, old: &Entry) -> io::Result<()> {
-        dir::copy_owner_and_mode(&self.file, old)
+        let entry = uninterrupted(|| self.disk.file_entry(&self.file))?;
+        if !entry.has_owner_of(old) {
+            uninterrupted(|| self.disk.set_owner(&self.file, old.uid(), old.gid()))?;
+        }
+        self.set_mode(old.mode())
     }
 
     /// Sets the permission bits.
     pub(crate) fn set_mode(&self, mode: u32) -> io::Result<()> {
-        dir::set_mode(&self.file, mode)
+        uninterrupted(|| self.disk.set_mode(&self.file, mode))
     }
 
-    /// The open file, for the sync; nothing is written after it.
-    pub(crate) fn file(&self) -> &File {
+    /// Makes content and attributes durable; nothing is written after it.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        uninterrupted(|| self.disk.sync_all(&self.file))
+    }
+
+    pub(crate) fn file(&self) -> &D::File {
         &self.file
     }
 
-    /// Gives the file its final name.
-    pub(crate) fn rename_to(mut self, name: &OsStr) -> io::Result<()> {
-        self.dir.rename(&self.name, name)?;
-        self.renamed = true;
+    pub(crate) fn name(&self) -> &OsStr {
+        &self.name
+    }
+
+    /// Gives the file its final name, which loses whatever it named.
+    pub(crate) fn rename_to(&mut self, name: &OsStr) -> io::Result<()> {
+        let (disk, dir) = (&self.disk, &self.dir);
+        sharing::retry(disk, || uninterrupted(|| disk.rename(dir, &self.name, name, Rename::Replace)))?;
+        self.is_named = false;
         Ok(())
+    }
+
+    /// Gives the file its final name, which nothing has.
+    ///
+    /// Where that is no single step, a link is made first: at no moment is the new name that of another file
+    /// or of half a file, and a crash in between leaves a second name with our prefix.
+    pub(crate) fn rename_to_new(&mut self, name: &OsStr) -> io::Result<()> {
+        let (disk, dir) = (&self.disk, &self.dir);
+        match sharing::retry(disk, || uninterrupted(|| disk.rename(dir, &self.name, name, Rename::New))) {
+            Err(e) if e.kind() == io::ErrorKind::Unsupported => {
+                uninterrupted(|| disk.link(dir, &self.name, name))?;
+                self.remove_name();
+            }
+            outcome => {
+                outcome?;
+                self.is_named = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing can be done about a failure here; the prefix lets a sweep find the file.
+    fn remove_name(&mut self) {
+        let (disk, dir) = (&self.disk, &self.dir);
+        self.is_named = sharing::retry(disk, || uninterrupted(|| disk.unlink(dir, &self.name))).is_err();
     }
 }
 
-impl Drop for Temp<'_> {
+impl<D: Disk> Drop for Temp<D> {
     fn drop(&mut self) {
-        if !self.renamed {
-            // Nothing can be done about a failure here; the prefix lets a sweep find the file.
-            let _ = self.dir.unlink(&self.name);
+        if self.is_named {
+            self.remove_name();
         }
     }
+}
+
+/// Whether a name is one that only temporary files of this crate have.
+pub(crate) fn is_temporary(name: &OsStr) -> bool {
+    let digits = name.as_encoded_bytes().strip_prefix(PREFIX.as_bytes());
+    digits.is_some_and(|digits| digits.len() == DIGITS && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 fn random_name() -> OsString {
@@ -102,24 +164,35 @@ fn random_name() -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::{RealDir, RealDisk};
 
     #[test]
     fn names_have_the_prefix_and_sixteen_hex_digits_and_differ() {
-        let first = random_name().into_string().expect("the name is ASCII");
-        let digits = first.strip_prefix(".unforget-tmp-").expect("the prefix that a sweep looks for");
-        assert_eq!(digits.len(), 16, "{first}");
-        assert!(digits.bytes().all(|b| b.is_ascii_hexdigit()), "{first}");
-        assert_ne!(random_name().into_string().as_deref(), Ok(first.as_str()), "two names are different");
+        let first = random_name();
+        assert!(is_temporary(&first), "{}", first.display());
+        assert_ne!(random_name(), first, "two names are different");
+        for other in ["", PREFIX, "file", ".unforget-tmp-0123456789abcde", ".unforget-tmp-0123456789abcdefg"]
+        {
+            assert!(!is_temporary(OsStr::new(other)), "{other} may be somebody's file");
+        }
     }
 
     #[test]
     fn a_dropped_file_is_gone_and_a_renamed_one_stays() {
         let root = tempfile::tempdir().expect("a temporary directory");
-        let dir = Dir::open(root.path()).expect("it opens");
-        drop(Temp::create(&dir).expect("a file"));
+        let dir = Arc::new(RealDir::open(root.path()).expect("it opens"));
+        drop(Temp::create(&RealDisk, &dir).expect("a file"));
         assert!(dir.is_empty().expect("readable"), "an abandoned file leaves nothing");
-        Temp::create(&dir).and_then(|temp| temp.rename_to(OsStr::new("kept"))).expect("a renamed file");
-        let names: Vec<_> = root.path().read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
-        assert_eq!(names, ["kept"]);
+        Temp::create(&RealDisk, &dir)
+            .and_then(|mut temp| temp.rename_to(OsStr::new("kept")))
+            .expect("renamed");
+        Temp::create(&RealDisk, &dir)
+            .and_then(|mut temp| temp.rename_to_new(OsStr::new("too")))
+            .expect("new");
+        let taken = Temp::create(&RealDisk, &dir).and_then(|mut temp| temp.rename_to_new(OsStr::new("too")));
+        assert_eq!(taken.map_err(|e| e.kind()), Err(io::ErrorKind::AlreadyExists));
+        let mut names: Vec<_> = root.path().read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["kept", "too"]);
     }
 }

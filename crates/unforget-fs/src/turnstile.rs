@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::dir::{self, Dir};
+use crate::disk::Open;
 use crate::lock_file::{is_named, open_regular};
 use crate::{Error, kernel_lock};
 
@@ -241,7 +242,7 @@ fn write_record(file: &File, record: &str) {
 
 fn read_record(dir: &Path, name: &str) -> Result<Option<TurnHolder>, Error> {
     let path = dir.join(name);
-    let opened = Dir::open(dir).and_then(|dir| dir.open_existing(OsStr::new(name)));
+    let opened = Dir::open(dir).and_then(|dir| dir.open_file(OsStr::new(name), Open::Read));
     let file = match opened {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -1,5 +1,7 @@
 //! Directories by descriptor, with the `*at` system calls.
 
+mod no_replace;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
@@ -10,9 +12,11 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
+use crate::disk::{Entry, FileId, Kind, Open};
+
 /// A directory that stays the same one when its path is renamed or replaced.
 #[derive(Debug)]
-pub(crate) struct Dir {
+pub struct Dir {
     fd: OwnedFd,
     path: PathBuf,
 }
@@ -47,7 +51,7 @@ impl Dir {
     /// What `name` is, without following it; `None` if there is nothing.
     pub(crate) fn entry(&self, name: &OsStr) -> io::Result<Option<Entry>> {
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(Entry::from_stat(&stat))),
+            Ok(stat) => Ok(Some(entry_from(&stat))),
             Err(Errno::NOENT) => Ok(None),
             Err(e) => Err(e.into()),
         }
@@ -55,28 +59,20 @@ impl Dir {
 
     /// What the directory itself is.
     pub(crate) fn own_entry(&self) -> io::Result<Entry> {
-        Ok(Entry::from_stat(&rustix::fs::fstat(&self.fd)?))
+        Ok(entry_from(&rustix::fs::fstat(&self.fd)?))
     }
 
-    /// Creates a file that did not exist, private to this user.
-    pub(crate) fn create_new(&self, name: &OsStr) -> io::Result<File> {
-        self.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
-    }
-
-    /// Opens a file for reading and writing, creates it if it is missing, and never truncates it.
+    /// Opens the file that has a name; one that is created is private to this user.
     ///
     /// `O_NONBLOCK` keeps a FIFO or a device in its place from blocking the open.
-    pub(crate) fn open_or_create(&self, name: &OsStr) -> io::Result<File> {
-        self.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK)
-    }
-
-    /// Opens an existing file for reading.
-    pub(crate) fn open_existing(&self, name: &OsStr) -> io::Result<File> {
-        self.open_file(name, OFlags::RDONLY | OFlags::NONBLOCK)
-    }
-
-    fn open_file(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    pub(crate) fn open_file(&self, name: &OsStr, how: Open) -> io::Result<File> {
+        let flags = match how {
+            Open::Read => OFlags::RDONLY,
+            Open::Write => OFlags::RDWR,
+            Open::OrCreate => OFlags::RDWR | OFlags::CREATE,
+            Open::New => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
+        };
+        let flags = flags | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let private = Mode::RUSR | Mode::WUSR;
         let fd = rustix::io::retry_on_intr(|| rustix::fs::openat(&self.fd, name, flags, private))?;
         Ok(File::from(fd))
@@ -85,7 +81,7 @@ impl Dir {
     /// What a lock on this entry is known by: the file, whatever its name is.
     #[expect(clippy::unused_self, reason = "without identities of files, the key is made of the path")]
     pub(crate) fn lock_key(&self, _name: &OsStr, entry: &Entry) -> LockKey {
-        entry.id.clone()
+        entry.id().clone()
     }
 
     /// Creates a directory.
@@ -104,28 +100,50 @@ impl Dir {
         Ok(rustix::fs::renameat(&self.fd, from, &self.fd, to)?)
     }
 
+    /// Gives the file `from` the name `to`, which nothing has.
+    ///
+    /// A file system that cannot is not asked again.
+    pub(crate) fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        no_replace::rename(&self.fd, from, to)
+    }
+
+    /// Gives the file `from` a second name.
+    pub(crate) fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::linkat(&self.fd, from, &self.fd, to, AtFlags::empty())?)
+    }
+
     /// Removes a file's name.
     pub(crate) fn unlink(&self, name: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())?)
     }
 
-    /// Whether the directory has no entries.
-    pub(crate) fn is_empty(&self) -> io::Result<bool> {
+    /// The names in the directory, at most `limit`.
+    pub(crate) fn list(&self, limit: usize) -> io::Result<Vec<OsString>> {
+        let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.fd)? {
-            if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
-                return Ok(false);
+            let name = entry?.file_name().to_bytes().to_vec();
+            if !matches!(&*name, b"." | b"..") {
+                names.push(OsString::from_vec(name));
+            }
+            if names.len() >= limit {
+                break;
             }
         }
-        Ok(true)
+        Ok(names)
+    }
+
+    /// Whether the directory has no entries.
+    pub(crate) fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.list(1)?.is_empty())
     }
 
     /// Makes the names in this directory durable.
-    ///
-    /// Some file systems have no such operation and say so; there is nothing more to be had from them.
     pub(crate) fn sync(&self) -> io::Result<()> {
         match sync_descriptor(&self.fd) {
-            Ok(()) | Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) => Ok(()),
-            Err(e) => Err(e.into()),
+            Err(e @ (Errno::INVAL | Errno::NOTSUP | Errno::NOSYS)) => {
+                Err(io::Error::new(io::ErrorKind::Unsupported, io::Error::from(e)))
+            }
+            outcome => Ok(outcome?),
         }
     }
 
@@ -135,113 +153,49 @@ impl Dir {
     }
 }
 
-/// What one name in a directory stands for.
-#[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    kind: FileType,
-    mode: Mode,
-    uid: Uid,
-    gid: Gid,
-    links: i128,
-    id: FileId,
-}
-
 /// What a lock is known by in this process.
 pub(crate) type LockKey = FileId;
 
-/// The identity of a file on this machine, whatever its names are.
-///
-/// The widths of the two numbers differ between systems; both fit here.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct FileId {
-    device: i128,
-    inode: i128,
+fn entry_from(stat: &Stat) -> Entry {
+    Entry {
+        kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
+        mode: bits_of(Mode::from_raw_mode(stat.st_mode)),
+        uid: Uid::from_raw(stat.st_uid).as_raw(),
+        gid: Gid::from_raw(stat.st_gid).as_raw(),
+        links: u64::try_from(i128::from(stat.st_nlink)).unwrap_or(u64::MAX),
+        len: u64::try_from(stat.st_size).unwrap_or_default(),
+        id: FileId { device: i128::from(stat.st_dev), inode: i128::from(stat.st_ino) },
+    }
 }
 
-impl Entry {
-    fn from_stat(stat: &Stat) -> Self {
-        Self {
-            kind: FileType::from_raw_mode(stat.st_mode),
-            mode: Mode::from_raw_mode(stat.st_mode),
-            uid: Uid::from_raw(stat.st_uid),
-            gid: Gid::from_raw(stat.st_gid),
-            links: i128::from(stat.st_nlink),
-            id: FileId { device: i128::from(stat.st_dev), inode: i128::from(stat.st_ino) },
-        }
-    }
-
-    pub(crate) fn is_regular(&self) -> bool {
-        self.kind == FileType::RegularFile
-    }
-
-    pub(crate) fn is_symlink(&self) -> bool {
-        self.kind == FileType::Symlink
-    }
-
-    /// The kind as a noun phrase for a message.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self.kind {
-            FileType::RegularFile => "a regular file",
-            FileType::Directory => "a directory",
-            FileType::Symlink => "a symbolic link",
-            FileType::Fifo => "a FIFO",
-            FileType::Socket => "a socket",
-            FileType::CharacterDevice | FileType::BlockDevice => "a device",
-            FileType::Unknown => "of an unknown kind",
-        }
-    }
-
-    pub(crate) fn id(&self) -> &FileId {
-        &self.id
-    }
-
-    /// How many names the file has; 0 when the last one is gone.
-    pub(crate) fn links(&self) -> u64 {
-        u64::try_from(self.links).unwrap_or(u64::MAX)
-    }
-
-    pub(crate) fn uid(&self) -> u32 {
-        self.uid.as_raw()
-    }
-
-    /// The permission bits, with set-user-id, set-group-id and sticky.
-    pub(crate) fn mode(&self) -> u32 {
-        u32::try_from(i128::from(self.mode.as_raw_mode())).unwrap_or(u32::MAX)
-    }
-
-    /// Whether group or others have any permission.
-    pub(crate) fn is_exposed(&self) -> bool {
-        self.mode.intersects(Mode::RWXG | Mode::RWXO)
-    }
-
-    /// Whether `self` has the same user and group as `other`.
-    fn has_owner_of(&self, other: &Self) -> bool {
-        self.uid == other.uid && self.gid == other.gid
+fn kind_of(kind: FileType) -> Kind {
+    match kind {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Symlink,
+        FileType::Fifo => Kind::Fifo,
+        FileType::Socket => Kind::Socket,
+        FileType::CharacterDevice | FileType::BlockDevice => Kind::Device,
+        FileType::Unknown => Kind::Unknown,
     }
 }
 
 /// What an open file is.
 pub(crate) fn entry_of(file: &File) -> io::Result<Entry> {
-    Ok(Entry::from_stat(&rustix::fs::fstat(file)?))
+    Ok(entry_from(&rustix::fs::fstat(file)?))
 }
 
-/// Whether this process's effective user owns the entry.
-pub(crate) fn is_owned_by_us(entry: &Entry) -> bool {
-    entry.uid == rustix::process::geteuid()
+/// The effective user of this process.
+pub(crate) fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
-/// Gives a new file the owner and the mode of an old one.
-///
-/// The owner first: a change of owner clears set-user-id and set-group-id. It is only changed when it
-/// differs, so that an ordinary user who replaces an own file needs no privilege.
-pub(crate) fn copy_owner_and_mode(file: &File, old: &Entry) -> io::Result<()> {
-    if !entry_of(file)?.has_owner_of(old) {
-        rustix::fs::fchown(file, Some(old.uid), Some(old.gid))?;
-    }
-    Ok(rustix::fs::fchmod(file, old.mode)?)
+/// Gives a file to a user and a group.
+pub(crate) fn set_owner(file: &File, uid: u32, gid: u32) -> io::Result<()> {
+    Ok(rustix::fs::fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?)
 }
 
-/// Gives a new file the permission bits it was asked to have, whatever the umask is.
+/// Gives a file the permission bits it was asked to have, whatever the umask is.
 pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     Ok(rustix::fs::fchmod(file, mode_of(mode))?)
 }
@@ -251,14 +205,40 @@ fn mode_of(bits: u32) -> Mode {
     (0..12).filter(|bit| bits >> bit & 1 == 1).map(|bit| Mode::from_bits_truncate(1 << bit)).collect()
 }
 
+fn bits_of(mode: Mode) -> u32 {
+    u32::try_from(i128::from(mode.as_raw_mode())).unwrap_or(u32::MAX)
+}
+
+/// Reads from an offset on, without moving the file's cursor.
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}
+
+/// Writes at an offset, without moving the file's cursor.
+pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::write_at(file, bytes, offset)
+}
+
 /// Writes over the beginning of a file, at once and without moving its cursor.
 pub(crate) fn write_at_start(file: &File, bytes: &[u8]) -> io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, 0)
 }
 
 /// Makes a file's content and attributes durable.
-pub(crate) fn sync_file(file: &File) -> io::Result<()> {
+pub(crate) fn sync_all(file: &File) -> io::Result<()> {
     Ok(sync_descriptor(file)?)
+}
+
+/// Makes a file's content and length durable.
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) fn sync_data(file: &File) -> io::Result<()> {
+    Ok(rustix::io::retry_on_intr(|| rustix::fs::fdatasync(file))?)
+}
+
+/// Apple systems have no weaker call that reaches the medium.
+#[cfg(target_vendor = "apple")]
+pub(crate) fn sync_data(file: &File) -> io::Result<()> {
+    sync_all(file)
 }
 
 #[cfg(not(target_vendor = "apple"))]

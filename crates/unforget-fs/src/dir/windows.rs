@@ -3,20 +3,20 @@
 //! Weaker than the Unix module in three ways: a parent swapped half-way is not noticed, directories are not
 //! synced (the file system journals names by itself), and owner and mode are inherited from the directory.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Seek, Write};
-use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::sharing;
+use crate::disk::{Entry, FileId, Kind, Open};
 
 /// `FILE_FLAG_OPEN_REPARSE_POINT`: open a link itself, not what it points to.
 const OPEN_REPARSE_POINT: u32 = 0x0020_0000;
 
 /// A directory known by its absolute path.
 #[derive(Debug)]
-pub(crate) struct Dir {
+pub struct Dir {
     path: PathBuf,
 }
 
@@ -46,28 +46,26 @@ impl Dir {
     pub(crate) fn entry(&self, name: &OsStr) -> io::Result<Option<Entry>> {
         let path = self.join(name);
         match fs::symlink_metadata(&path) {
-            Ok(metadata) => Ok(Some(Entry { id: FileId, metadata })),
+            Ok(metadata) => Ok(Some(entry_from(&metadata))),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),
         }
     }
 
     pub(crate) fn own_entry(&self) -> io::Result<Entry> {
-        Ok(Entry { id: FileId, metadata: fs::metadata(&self.path)? })
+        Ok(entry_from(&fs::metadata(&self.path)?))
     }
 
-    pub(crate) fn create_new(&self, name: &OsStr) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).create_new(true).open(self.join(name))
-    }
-
-    pub(crate) fn open_or_create(&self, name: &OsStr) -> io::Result<File> {
+    pub(crate) fn open_file(&self, name: &OsStr, how: Open) -> io::Result<File> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).custom_flags(OPEN_REPARSE_POINT);
+        options.read(true).custom_flags(OPEN_REPARSE_POINT);
+        match how {
+            Open::Read => &mut options,
+            Open::Write => options.write(true),
+            Open::OrCreate => options.write(true).create(true).truncate(false),
+            Open::New => options.write(true).create_new(true),
+        };
         options.open(self.join(name))
-    }
-
-    pub(crate) fn open_existing(&self, name: &OsStr) -> io::Result<File> {
-        OpenOptions::new().read(true).custom_flags(OPEN_REPARSE_POINT).open(self.join(name))
     }
 
     pub(crate) fn lock_key(&self, name: &OsStr, _entry: &Entry) -> LockKey {
@@ -82,17 +80,29 @@ impl Dir {
         fs::read_link(self.join(name))
     }
 
-    /// A virus scanner or an indexer may have the target open for a moment.
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        sharing::retry(|| fs::rename(self.join(from), self.join(to)))
+        fs::rename(self.join(from), self.join(to))
+    }
+
+    /// The standard library always replaces.
+    pub(crate) fn rename_new(&self, _from: &OsStr, _to: &OsStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        fs::hard_link(self.join(from), self.join(to))
     }
 
     pub(crate) fn unlink(&self, name: &OsStr) -> io::Result<()> {
-        sharing::retry(|| fs::remove_file(self.join(name)))
+        fs::remove_file(self.join(name))
+    }
+
+    pub(crate) fn list(&self, limit: usize) -> io::Result<Vec<OsString>> {
+        fs::read_dir(&self.path)?.take(limit).map(|entry| Ok(entry?.file_name())).collect()
     }
 
     pub(crate) fn is_empty(&self) -> io::Result<bool> {
-        Ok(fs::read_dir(&self.path)?.next().is_none())
+        Ok(self.list(1)?.is_empty())
     }
 
     pub(crate) fn sync(&self) -> io::Result<()> {
@@ -104,69 +114,43 @@ impl Dir {
     }
 }
 
-/// What one name in a directory stands for.
-#[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    id: FileId,
-    metadata: Metadata,
-}
-
 /// What a lock is known by in this process.
 pub(crate) type LockKey = PathBuf;
 
-/// All files look alike: their identity is not reachable from the standard library, and an open file keeps
-/// its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FileId;
-
-impl Entry {
-    pub(crate) fn is_regular(&self) -> bool {
-        self.metadata.is_file()
-    }
-
-    pub(crate) fn is_symlink(&self) -> bool {
-        self.metadata.is_symlink()
-    }
-
-    pub(crate) fn kind(&self) -> &'static str {
-        if self.metadata.is_dir() { "a directory" } else { "of another kind" }
-    }
-
-    pub(crate) fn id(&self) -> &FileId {
-        &self.id
-    }
-
-    pub(crate) fn links(&self) -> u64 {
-        1
-    }
-
-    pub(crate) fn uid(&self) -> u32 {
-        0
-    }
-
-    pub(crate) fn mode(&self) -> u32 {
-        0o700
-    }
-
-    pub(crate) fn is_exposed(&self) -> bool {
-        false
-    }
+/// Owner and mode are not looked at: everything belongs to us and is private, by inheritance.
+fn entry_from(metadata: &Metadata) -> Entry {
+    let kind = match metadata.file_type() {
+        kind if kind.is_file() => Kind::File,
+        kind if kind.is_dir() => Kind::Directory,
+        kind if kind.is_symlink() => Kind::Symlink,
+        _ => Kind::Unknown,
+    };
+    let id = FileId { device: 0, inode: 0 };
+    Entry { kind, mode: 0o700, uid: 0, gid: 0, links: 1, len: metadata.len(), id }
 }
 
 pub(crate) fn entry_of(file: &File) -> io::Result<Entry> {
-    Ok(Entry { id: FileId, metadata: file.metadata()? })
+    Ok(entry_from(&file.metadata()?))
 }
 
-pub(crate) fn is_owned_by_us(_entry: &Entry) -> bool {
-    true
+pub(crate) fn user() -> u32 {
+    0
 }
 
-pub(crate) fn copy_owner_and_mode(_file: &File, _old: &Entry) -> io::Result<()> {
+pub(crate) fn set_owner(_file: &File, _uid: u32, _gid: u32) -> io::Result<()> {
     Ok(())
 }
 
 pub(crate) fn set_mode(_file: &File, _mode: u32) -> io::Result<()> {
     Ok(())
+}
+
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.seek_read(buffer, offset)
+}
+
+pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    file.seek_write(bytes, offset)
 }
 
 pub(crate) fn write_at_start(file: &File, bytes: &[u8]) -> io::Result<()> {
@@ -175,6 +159,10 @@ pub(crate) fn write_at_start(file: &File, bytes: &[u8]) -> io::Result<()> {
     cursor.write_all(bytes)
 }
 
-pub(crate) fn sync_file(file: &File) -> io::Result<()> {
+pub(crate) fn sync_all(file: &File) -> io::Result<()> {
     file.sync_all()
+}
+
+pub(crate) fn sync_data(file: &File) -> io::Result<()> {
+    file.sync_data()
 }

@@ -4,10 +4,12 @@
 #![cfg(test)]
 
 mod child;
+mod crash;
 mod directory;
 mod lock_file;
 mod lock_refusals;
 mod replace;
 mod replace_refusals;
 mod secure_dir;
+mod sim;
 mod turnstile;

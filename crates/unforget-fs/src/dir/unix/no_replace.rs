@@ -1,0 +1,51 @@
+//! Renaming to a name that nothing has.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// One step of the kernel; whether a file system takes part is known only by asking it.
+#[cfg(any(target_vendor = "apple", target_os = "linux", target_os = "android"))]
+pub(super) fn rename(dir: &OwnedFd, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    use rustix::fs::RenameFlags;
+    use rustix::io::Errno;
+
+    let device = i128::from(rustix::fs::fstat(dir)?.st_dev);
+    if answers::is_refused(device) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    match rustix::fs::renameat_with(dir, from, dir, to, RenameFlags::NOREPLACE) {
+        Err(e @ (Errno::INVAL | Errno::NOSYS | Errno::NOTSUP)) => {
+            answers::note_refusal(device);
+            Err(io::Error::new(io::ErrorKind::Unsupported, io::Error::from(e)))
+        }
+        outcome => Ok(outcome?),
+    }
+}
+
+#[cfg(not(any(target_vendor = "apple", target_os = "linux", target_os = "android")))]
+pub(super) fn rename(_dir: &OwnedFd, _from: &OsStr, _to: &OsStr) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// The file systems that said no, so that each is asked once.
+#[cfg(any(target_vendor = "apple", target_os = "linux", target_os = "android"))]
+mod answers {
+    use std::sync::{Mutex, PoisonError};
+
+    /// A process that meets more file systems than this asks the others every time.
+    const REMEMBERED: usize = 64;
+
+    static REFUSED: Mutex<Vec<i128>> = Mutex::new(Vec::new());
+
+    pub(super) fn is_refused(device: i128) -> bool {
+        REFUSED.lock().unwrap_or_else(PoisonError::into_inner).contains(&device)
+    }
+
+    pub(super) fn note_refusal(device: i128) {
+        let mut refused = REFUSED.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() < REMEMBERED {
+            refused.push(device);
+        }
+    }
+}

@@ -1,0 +1,429 @@
+//! Every state that a crash may leave.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use super::log::{Fate, Step, fates};
+use super::profile::{Partial, Profile};
+use super::tree::{Op, Tree};
+
+/// Up to so many unsynced changes, every subset of them is looked at; that is a million.
+const EXHAUSTIVE_UP_TO: usize = 20;
+
+/// How many subsets are drawn where there are more; the regular ones come on top.
+const DRAWN: u64 = 2000;
+
+/// The states that a crash may leave, each once.
+#[derive(Debug)]
+pub struct CrashStates {
+    states: Vec<CrashState>,
+    subsets: u128,
+    is_exhaustive: bool,
+}
+
+impl CrashStates {
+    /// How many different states there are.
+    pub fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    /// Whether there is none; there is always one, since a disk is always in some state.
+    pub fn is_empty(&self) -> bool {
+        self.states.is_empty()
+    }
+
+    /// How many combinations of crash point and surviving changes they stand for.
+    pub fn subsets(&self) -> u128 {
+        self.subsets
+    }
+
+    /// Whether every combination was looked at. With more than 20 unsynced changes at one point, these are
+    /// looked at there: all, none, each alone, each missing, and 2,000 drawn ones.
+    pub fn is_exhaustive(&self) -> bool {
+        self.is_exhaustive
+    }
+
+    /// The states.
+    pub fn iter(&self) -> std::slice::Iter<'_, CrashState> {
+        self.states.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a CrashStates {
+    type Item = &'a CrashState;
+    type IntoIter = std::slice::Iter<'a, CrashState>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// A disk as a crash left it. Its display tells what was lost.
+#[derive(Debug, Clone)]
+pub struct CrashState {
+    pub(super) tree: Tree,
+    pub(super) marks: Vec<Arc<str>>,
+    pub(super) block_size: usize,
+    story: String,
+}
+
+impl CrashState {
+    /// What had been [marked](super::SimDisk::mark) before the crash, in order.
+    pub fn marks(&self) -> impl Iterator<Item = &str> {
+        self.marks.iter().map(|mark| &**mark)
+    }
+
+    /// Whether this had been marked before the crash.
+    pub fn has_mark(&self, mark: &str) -> bool {
+        self.marks().any(|made| made == mark)
+    }
+}
+
+impl fmt::Display for CrashState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.story)
+    }
+}
+
+/// What happened on a disk.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    /// What was there when the history began.
+    pub(super) base: Tree,
+    pub(super) steps: Vec<Step>,
+    /// What had been marked when the history began.
+    pub(super) carried: Vec<Arc<str>>,
+    pub(super) block_size: usize,
+}
+
+/// Enumerates the states after every step of a history that began with `base`.
+///
+/// Between two steps that make something durable or that the test marked, the possibilities only grow with
+/// each change; so it is enough to look just before each such step, and at the end.
+pub(super) fn states(history: &Recorded, profile: Profile) -> CrashStates {
+    let Recorded { base, steps, carried, block_size } = history;
+    let fates = fates(steps, profile);
+    let mut found =
+        Found { states: Vec::new(), seen: HashSet::new(), marks: carried.clone(), block_size: *block_size };
+    let (mut subsets, mut is_exhaustive) = (0_u128, true);
+    for moment in 0..=steps.len() {
+        let step = steps.get(moment);
+        if matches!(step, Some(Step::Born(..) | Step::Op(_))) {
+            continue;
+        }
+        let history = History { base, steps, fates: &fates, moment, profile };
+        let pending = history.pending();
+        subsets = subsets.saturating_add(subsets_of(pending));
+        let outcomes = if pending <= EXHAUSTIVE_UP_TO { history.every() } else { history.drawn(pending) };
+        is_exhaustive &= pending <= EXHAUSTIVE_UP_TO;
+        for (partial, lost) in outcomes {
+            found.add(&partial.tree, || history.story(&lost));
+        }
+        if let Some(Step::Mark(mark)) = step {
+            found.marks.push(Arc::clone(mark));
+        }
+    }
+    CrashStates { states: found.states, subsets, is_exhaustive }
+}
+
+fn subsets_of(count: usize) -> u128 {
+    u32::try_from(count).ok().and_then(|count| 1_u128.checked_shl(count)).unwrap_or(u128::MAX)
+}
+
+/// The states found so far. The same files with more acknowledgements are another state: more is expected.
+struct Found {
+    states: Vec<CrashState>,
+    seen: HashSet<(Tree, usize)>,
+    marks: Vec<Arc<str>>,
+    block_size: usize,
+}
+
+impl Found {
+    fn add(&mut self, tree: &Tree, story: impl FnOnce() -> String) {
+        let tree = tree.mounted();
+        if self.seen.insert((tree.clone(), self.marks.len())) {
+            let (marks, block_size) = (self.marks.clone(), self.block_size);
+            self.states.push(CrashState { tree, marks, block_size, story: story() });
+        }
+    }
+}
+
+/// A history up to a moment at which the power fails.
+#[derive(Clone, Copy)]
+struct History<'a> {
+    base: &'a Tree,
+    steps: &'a [Step],
+    fates: &'a [Fate],
+    moment: usize,
+    profile: Profile,
+}
+
+/// A state, and which of the unsynced changes it lacks, by their number among the unsynced.
+type Outcome = (Partial, Vec<usize>);
+
+impl<'a> History<'a> {
+    /// The steps before the moment, each with whether it is certain.
+    fn steps(self) -> impl Iterator<Item = (&'a Step, Certainty)> {
+        self.steps.iter().zip(self.fates).take(self.moment).map(move |(step, fate)| {
+            let certainty = match fate {
+                Fate::DurableAt(at) if *at < self.moment => Certainty::Durable,
+                Fate::GivenUpAt(at) if *at < self.moment => Certainty::GivenUp,
+                Fate::Pending | Fate::DurableAt(_) | Fate::GivenUpAt(_) => Certainty::Pending,
+            };
+            (step, certainty)
+        })
+    }
+
+    fn unsynced(self) -> impl Iterator<Item = &'a Op> {
+        self.steps().filter_map(|(step, certainty)| match step {
+            Step::Op(op) if certainty != Certainty::Durable => Some(op),
+            _ => None,
+        })
+    }
+
+    fn pending(self) -> usize {
+        self.unsynced().count()
+    }
+
+    /// Every state; equal ones are merged as soon as they are equal.
+    fn every(self) -> Vec<Outcome> {
+        let start = Partial::new(self.base.clone(), self.profile);
+        let mut front = HashMap::from([(start, Vec::new())]);
+        let mut number = 0;
+        for (step, certainty) in self.steps() {
+            match step {
+                Step::Born(inode, node) => {
+                    front = map(front, |partial| partial.tree.add(*inode, node.clone()));
+                }
+                Step::Op(op) if certainty == Certainty::Durable => {
+                    front = map(front, |partial| partial.tree.apply(op));
+                }
+                Step::Op(op) => {
+                    front = branch(front, op, certainty, number);
+                    number += 1;
+                }
+                Step::Barrier(_) | Step::Mark(_) => {}
+            }
+        }
+        front.into_iter().collect()
+    }
+
+    /// Some states: the regular subsets, and drawn ones.
+    fn drawn(self, pending: usize) -> Vec<Outcome> {
+        let mut random = Random(DRAWN ^ pending as u64);
+        let regular = [Vec::new(), (0..pending).collect()].into_iter();
+        let missing = (0..pending).map(|one| vec![one]);
+        let alone = (0..pending).map(|one| (0..pending).filter(|other| *other != one).collect());
+        let drawn = (0..DRAWN).map(|_| (0..pending).filter(|_| random.bit()).collect());
+        regular.chain(missing).chain(alone).chain(drawn).map(|lost: Vec<usize>| self.without(&lost)).collect()
+    }
+
+    /// The state without some of the unsynced changes, and without those that cannot survive without them.
+    fn without(self, chosen: &[usize]) -> Outcome {
+        let mut partial = Partial::new(self.base.clone(), self.profile);
+        let (mut number, mut lost) = (0, Vec::new());
+        for (step, certainty) in self.steps() {
+            match step {
+                Step::Born(inode, node) => partial.tree.add(*inode, node.clone()),
+                Step::Op(op) if certainty == Certainty::Durable => partial.tree.apply(op),
+                Step::Op(op) => {
+                    if chosen.contains(&number) || !certainty.admits(&partial, op) {
+                        certainty.lose(&mut partial, op);
+                        lost.push(number);
+                    } else {
+                        partial.tree.apply(op);
+                    }
+                    number += 1;
+                }
+                Step::Barrier(_) | Step::Mark(_) => {}
+            }
+        }
+        (partial, lost)
+    }
+
+    fn story(self, lost: &[usize]) -> String {
+        let next = match self.steps.get(self.moment) {
+            Some(Step::Barrier(barrier)) => format!("before a sync of #{} ends", barrier.on),
+            Some(Step::Mark(mark)) => format!("before \"{mark}\""),
+            _ => "at the end".into(),
+        };
+        let name = |(number, op): (usize, &Op)| {
+            let fate = if lost.contains(&number) { "lost" } else { "kept" };
+            format!("\n  {fate}: {op}")
+        };
+        let changes: String = self.unsynced().enumerate().map(name).collect();
+        format!("power failed {next}; of the unsynced changes:{changes}")
+    }
+}
+
+/// What is known of a change when the power fails.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Certainty {
+    Durable,
+    Pending,
+    /// It is on its own: nothing waits for it, and it waits for nothing.
+    GivenUp,
+}
+
+impl Certainty {
+    fn admits(self, partial: &Partial, op: &Op) -> bool {
+        self == Self::GivenUp || partial.admits(op)
+    }
+
+    fn lose(self, partial: &mut Partial, op: &Op) {
+        if self != Self::GivenUp {
+            partial.lose(op);
+        }
+    }
+}
+
+type Front = HashMap<Partial, Vec<usize>>;
+
+fn map(front: Front, change: impl Fn(&mut Partial)) -> Front {
+    front
+        .into_iter()
+        .map(|(mut partial, lost)| {
+            change(&mut partial);
+            (partial, lost)
+        })
+        .collect()
+}
+
+/// Splits every state into the one with the change and the one without it.
+fn branch(front: Front, op: &Op, certainty: Certainty, number: usize) -> Front {
+    let mut next = Front::with_capacity(front.len() * 2);
+    for (partial, lost) in front {
+        let mut without = partial.clone();
+        certainty.lose(&mut without, op);
+        let mut losses = lost.clone();
+        losses.push(number);
+        next.entry(without).or_insert(losses);
+        if certainty.admits(&partial, op) {
+            let mut with = partial;
+            with.tree.apply(op);
+            next.entry(with).or_insert(lost);
+        }
+    }
+    next
+}
+
+/// Xorshift (Marsaglia 2003); the subsets are the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn bit(&mut self) -> bool {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 >> 32 & 1 == 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sim::log::{Barrier, Scope};
+    use crate::sim::tree::{Node, ROOT};
+
+    const FILES: u64 = 3;
+
+    /// Steps on a few files with a few names, sensible or not.
+    fn step() -> impl Strategy<Value = Step> {
+        let inode = 2..2 + FILES;
+        let name = prop::sample::select(vec!["a", "b", "c"]);
+        let data = (inode.clone(), 0..6_u64, any::<u8>()).prop_map(|(inode, offset, byte)| Op::Data {
+            inode,
+            offset,
+            bytes: [byte].as_slice().into(),
+        });
+        let len =
+            (inode.clone(), 0..6_u64, 0..6_u64).prop_map(|(inode, from, to)| Op::Len { inode, from, to });
+        let mode = (inode.clone(), 0..8_u32).prop_map(|(inode, mode)| Op::Mode { inode, mode });
+        let link = (inode.clone(), name.clone()).prop_map(|(inode, name)| Op::Link {
+            dir: ROOT,
+            name: name.into(),
+            inode,
+        });
+        let unlink = (inode.clone(), name.clone()).prop_map(|(inode, name)| Op::Unlink {
+            dir: ROOT,
+            name: name.into(),
+            inode,
+        });
+        let rename = (inode.clone(), name.clone(), name).prop_map(|(inode, from, to)| Op::Rename {
+            dir: ROOT,
+            from: from.into(),
+            to: to.into(),
+            inode,
+        });
+        let op = prop_oneof![data, len, mode, link, unlink, rename].prop_map(Step::Op);
+        let scope = prop_oneof![Just(Scope::All), Just(Scope::Content)];
+        let file = (inode, scope, any::<bool>())
+            .prop_map(|(on, scope, held)| Step::Barrier(Barrier { on, scope, held }));
+        let dir =
+            any::<bool>().prop_map(|held| Step::Barrier(Barrier { on: ROOT, scope: Scope::Names, held }));
+        prop_oneof![6 => op, 1 => file, 1 => dir, 1 => Just(Step::Mark("mark".into()))]
+    }
+
+    fn files() -> Tree {
+        let mut base = Tree::empty();
+        for inode in 2..2 + FILES {
+            base.add(inode, Node::file(b"", 0o600));
+            base.apply(&Op::Link { dir: ROOT, name: format!("old {inode}").into(), inode });
+        }
+        base
+    }
+
+    fn shown(tree: &Tree) -> String {
+        format!("{:?}", tree.mounted())
+    }
+
+    /// The states by the definition: each subset of the unsynced changes, at each moment, on its own.
+    fn by_definition(base: &Tree, steps: &[Step], profile: Profile) -> BTreeSet<(String, usize)> {
+        let fates = fates(steps, profile);
+        let mut found = BTreeSet::new();
+        for moment in 0..=steps.len() {
+            let history = History { base, steps, fates: &fates, moment, profile };
+            let marks = steps.iter().take(moment).filter(|step| matches!(step, Step::Mark(_))).count();
+            let pending = history.pending();
+            for subset in 0..1_u32 << pending {
+                let lost: Vec<_> = (0..pending).filter(|number| subset >> number & 1 == 1).collect();
+                found.insert((shown(&history.without(&lost).0.tree), marks));
+            }
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn merging_equal_states_and_skipping_moments_loses_none(
+            steps in prop::collection::vec(step(), 0..12),
+            profile in prop::sample::select(Profile::ALL.to_vec()),
+        ) {
+            let base = files();
+            let expected = by_definition(&base, &steps, profile);
+            let history = Recorded { base, steps, carried: Vec::new(), block_size: 1 };
+            let states = states(&history, profile);
+            let found: BTreeSet<_> =
+                states.iter().map(|state| (shown(&state.tree), state.marks.len())).collect();
+            prop_assert_eq!(found.len(), states.len(), "each state once");
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn whatever_the_stricter_file_system_leaves_posix_allows(
+            steps in prop::collection::vec(step(), 0..14),
+        ) {
+            let history = Recorded { base: files(), steps, carried: Vec::new(), block_size: 1 };
+            let weak: HashSet<_> =
+                states(&history, Profile::PosixWeak).iter().map(|state| shown(&state.tree)).collect();
+            for state in &states(&history, Profile::Ext4Like) {
+                prop_assert!(weak.contains(&shown(&state.tree)), "{}", state);
+            }
+        }
+    }
+}
