@@ -12,7 +12,8 @@ use crate::disk::{Disk, RealDisk, sync_names, uninterrupted};
 ///
 /// Every directory made here is synced into its parent before the next one is made, so after a power loss no
 /// directory exists whose parent does not. A directory that another process makes at the same time is synced
-/// too. When nothing is missing, nothing is synced.
+/// too, and one that is empty, since its maker may have died before the sync. When nothing is missing and
+/// there is something in `path`, nothing is synced: whoever put it there had the directory from here.
 ///
 /// New directories get mode 0777 less the umask; see [`SecureDir`](crate::SecureDir) for private ones.
 ///
@@ -23,7 +24,8 @@ use crate::disk::{Disk, RealDisk, sync_names, uninterrupted};
 ///
 /// # Blocking
 ///
-/// Waits for the disk once for each directory that was missing.
+/// Waits for the disk once for each directory that was missing, and once more if the one that holds them, or
+/// `path` itself, is empty.
 ///
 /// # Examples
 ///
@@ -41,10 +43,42 @@ pub fn create_dir_all(path: &Path) -> Result<(), Error> {
 
 /// Creates the missing directories, the outermost first.
 pub(crate) fn make_dirs<D: Disk>(disk: &D, path: &Path) -> Result<(), Error> {
-    for missing in missing_ancestors(disk, path)? {
+    let missing = missing_ancestors(disk, path)?;
+    let existing = missing.first().map_or(Some(path), |first| first.parent());
+    if let Some(existing) = existing.filter(|existing| existing.file_name().is_some()) {
+        sync_if_unused(disk, existing)?;
+    }
+    for missing in missing {
         make_dir(disk, missing, 0o777)?;
     }
     Ok(())
+}
+
+/// Makes the name of an empty directory durable.
+///
+/// Whoever makes a directory in another one here has synced that one's name before, so only the innermost of
+/// those that exist can lack it, and only while nothing is in it. A parent that may not be opened is not one
+/// that it was made in from here.
+fn sync_if_unused<D: Disk>(disk: &D, path: &Path) -> Result<(), Error> {
+    let listed =
+        uninterrupted(|| disk.open_dir(None, path)).and_then(|dir| uninterrupted(|| disk.list(&dir, 1)));
+    let is_unused = match listed {
+        Ok(names) => names.is_empty(),
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => false,
+        Err(e) => return Err(Error::io("list", path, e)),
+    };
+    if !is_unused {
+        return Ok(());
+    }
+    match open_parent(disk, path) {
+        Ok((parent, _)) => sync_parent(disk, &parent, path),
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+fn sync_parent<D: Disk>(disk: &D, parent: &D::Dir, path: &Path) -> Result<(), Error> {
+    sync_names(disk, parent).map_err(|source| Error::io("sync the parent directory of", path, source))
 }
 
 /// Makes one directory, or accepts the one that is there, and syncs its parent in both cases.
@@ -61,7 +95,7 @@ pub(crate) fn make_dir<D: Disk>(disk: &D, path: &Path, mode: u32) -> Result<(), 
     if !is_dir(disk, path)? {
         return Err(Error::NotDirectory { path: path.to_owned() });
     }
-    sync_names(disk, &parent).map_err(|source| Error::io("sync the parent directory of", path, source))
+    sync_parent(disk, &parent, path)
 }
 
 /// The ancestors of `path` that do not exist, outermost first, with `path` itself as the last.

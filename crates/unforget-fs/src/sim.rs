@@ -64,6 +64,7 @@
 mod calls;
 mod crash;
 mod fault;
+mod interleave;
 mod log;
 mod profile;
 mod state;
@@ -193,6 +194,44 @@ impl SimDisk {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lets somebody else act before the `nth` call from now on, the first being 1: what another process may
+    /// do at that moment. The other's calls are calls too, and are not counted again by this plan.
+    ///
+    /// With a test that tries every number, an operation meets another one at each of its steps.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use unforget_fs::sim::SimDisk;
+    /// use unforget_fs::{Files, ReplaceOptions};
+    ///
+    /// let disk = SimDisk::new();
+    /// disk.before(1, |disk| {
+    ///     let created = Files::on(disk).create_new("/file".as_ref(), b"theirs", &ReplaceOptions::new());
+    ///     created.expect("they were first");
+    /// });
+    /// let outcome = Files::on(&disk).create_new("/file".as_ref(), b"ours", &ReplaceOptions::new());
+    /// assert!(outcome.is_err());
+    /// assert_eq!(disk.read("/file").as_deref(), Some(&b"theirs"[..]));
+    /// ```
+    pub fn before(&self, nth: u64, act: impl FnOnce(&SimDisk) + Send + 'static) {
+        self.state().others.add(nth, act);
+    }
+
+    /// Begins a call: lets others act, counts it, and says how it fails.
+    ///
+    /// Others act without the lock that a call is made under: they make calls themselves.
+    fn begin(&self, call: Call, path: PathBuf) -> (MutexGuard<'_, State>, Option<Failure>) {
+        let mut state = self.state();
+        for act in state.others.due() {
+            drop(state);
+            act(self);
+            state = self.state();
+        }
+        let failure = state.begin(call, path);
+        (state, failure)
+    }
+
     /// Counts a call, and does it unless it is planned to fail.
     fn call<T>(
         &self,
@@ -200,8 +239,8 @@ impl SimDisk {
         path: PathBuf,
         act: impl FnOnce(&mut State) -> io::Result<T>,
     ) -> io::Result<T> {
-        let mut state = self.state();
-        match state.begin(call, path).and_then(Failure::error) {
+        let (mut state, failure) = self.begin(call, path);
+        match failure.and_then(Failure::error) {
             Some(error) => Err(error),
             None => act(&mut state),
         }

@@ -147,8 +147,7 @@ impl Disk for SimDisk {
     }
 
     fn read_at(&self, file: &SimFile, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut state = self.state();
-        let failure = state.begin(Call::ReadAt, file.path.clone());
+        let (state, failure) = self.begin(Call::ReadAt, file.path.clone());
         if let Some(error) = failure.and_then(Failure::error) {
             return Err(error);
         }
@@ -163,8 +162,7 @@ impl Disk for SimDisk {
     }
 
     fn write_at(&self, file: &SimFile, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        let mut state = self.state();
-        let failure = state.begin(Call::WriteAt, file.path.clone());
+        let (mut state, failure) = self.begin(Call::WriteAt, file.path.clone());
         if let Some(error) = failure.and_then(Failure::error) {
             return Err(error);
         }
@@ -226,8 +224,7 @@ impl Disk for SimDisk {
 impl SimDisk {
     /// A failure that gives up is part of the history; an interruption leaves everything as it was.
     fn sync(&self, call: Call, path: &Path, on: Inode, scope: Scope) -> io::Result<()> {
-        let mut state = self.state();
-        let failure = state.begin(call, path.to_owned());
+        let (mut state, failure) = self.begin(call, path.to_owned());
         let error = failure.and_then(Failure::error);
         if error.is_none() || failure.is_some_and(Failure::gives_up) {
             state.sync(on, scope, error.is_none());

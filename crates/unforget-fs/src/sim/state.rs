@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::crash::Recorded;
 use super::fault::{Call, Failure, Fault};
+use super::interleave::Others;
 use super::log::{Barrier, Scope, Step};
 use super::tree::{Body, Inode, Node, Op, ROOT, Tree};
 use crate::disk::Entry;
@@ -27,6 +28,7 @@ pub(super) struct State {
     pub(super) block_size: usize,
     pub(super) capacity: Option<u64>,
     pub(super) faults: Vec<Fault>,
+    pub(super) others: Others,
     pub(super) calls: Vec<(Call, PathBuf)>,
     /// Which opening of a file has its lock.
     locks: BTreeMap<Inode, u64>,
@@ -45,6 +47,7 @@ impl State {
             block_size,
             capacity: None,
             faults: Vec::new(),
+            others: Others::default(),
             calls: Vec::new(),
             locks: BTreeMap::new(),
             openings: 0,

@@ -42,6 +42,7 @@ fn entry() {
     let times = std::env::var(TIMES).expect("a number for the role").parse().expect("a number");
     let part = Part { path, times };
     match role.as_str() {
+        "atomic_file::write" => crate::atomic_file::write(&part),
         "lock::hold" => crate::lock_file::hold(&part),
         "lock::increment" => crate::lock_file::increment(&part, false),
         "lock::increment_unlink" => crate::lock_file::increment(&part, true),

@@ -6,6 +6,7 @@
 
 mod cases;
 mod faults;
+mod others;
 mod steps;
 
 use std::path::Path;

@@ -3,8 +3,10 @@
 #![cfg(unix)]
 #![cfg(test)]
 
+mod atomic_file;
 mod child;
 mod crash;
+mod create_new;
 mod directory;
 mod lock_file;
 mod lock_refusals;
@@ -12,4 +14,5 @@ mod replace;
 mod replace_refusals;
 mod secure_dir;
 mod sim;
+mod sweep;
 mod turnstile;
