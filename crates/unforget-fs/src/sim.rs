@@ -84,9 +84,12 @@ pub use calls::{SimDir, SimFile};
 pub use crash::{CrashState, CrashStates};
 pub use fault::{Call, Failure, Fault};
 pub use profile::Profile;
-use state::State;
+use state::{Settings, State};
 use tree::{Node, Tree};
 pub use verify::Verified;
+
+/// Up to so many unsynced changes, every subset of them is looked at; that is a million.
+const EXHAUSTIVE_UP_TO: usize = 20;
 
 /// The unit in which disks write.
 const SECTOR: usize = 512;
@@ -114,7 +117,8 @@ impl SimDisk {
 
     /// An empty disk that tears writes at multiples of `bytes`; 0 counts as 1.
     pub fn with_block_size(bytes: usize) -> Self {
-        Self::of(State::new(Tree::empty(), bytes.max(1), Vec::new()))
+        let settings = Settings { block_size: bytes.max(1), exhaustive_up_to: EXHAUSTIVE_UP_TO };
+        Self::of(State::new(Tree::empty(), settings, Vec::new()))
     }
 
     fn of(state: State) -> Self {
@@ -145,6 +149,12 @@ impl SimDisk {
     /// Limits the bytes that all files together may have; a write that does not fit does what does.
     pub fn set_capacity(&self, bytes: u64) {
         self.state().capacity = Some(bytes);
+    }
+
+    /// Looks at every subset of the unsynced changes only up to so many of them, and not up to 20: for tests
+    /// that go through many histories.
+    pub fn set_exhaustive(&self, changes: usize) {
+        self.state().settings.exhaustive_up_to = changes;
     }
 
     /// What a live process reads at a path, links followed; `None` if no file is there.
@@ -256,6 +266,6 @@ impl Default for SimDisk {
 impl CrashState {
     /// The disk as it is found after the crash: nobody has a file open, and this is what is durable.
     pub fn disk(&self) -> SimDisk {
-        SimDisk::of(State::new(self.tree.clone(), self.block_size, self.marks.clone()))
+        SimDisk::of(State::new(self.tree.clone(), self.settings, self.marks.clone()))
     }
 }

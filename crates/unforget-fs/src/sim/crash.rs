@@ -6,10 +6,8 @@ use std::sync::Arc;
 
 use super::log::{Fate, Step, fates};
 use super::profile::{Partial, Profile};
+use super::state::Settings;
 use super::tree::{Op, Tree};
-
-/// Up to so many unsynced changes, every subset of them is looked at; that is a million.
-const EXHAUSTIVE_UP_TO: usize = 20;
 
 /// How many subsets are drawn where there are more; the regular ones come on top.
 const DRAWN: u64 = 2000;
@@ -38,8 +36,9 @@ impl CrashStates {
         self.subsets
     }
 
-    /// Whether every combination was looked at. With more than 20 unsynced changes at one point, these are
-    /// looked at there: all, none, each alone, each missing, and 2,000 drawn ones.
+    /// Whether every combination was looked at. With more than 20 unsynced changes at one point (or what was
+    /// [set](super::SimDisk::set_exhaustive)), these are looked at there: all, none, each alone, each
+    /// missing, and 2,000 drawn ones.
     pub fn is_exhaustive(&self) -> bool {
         self.is_exhaustive
     }
@@ -64,7 +63,7 @@ impl<'a> IntoIterator for &'a CrashStates {
 pub struct CrashState {
     pub(super) tree: Tree,
     pub(super) marks: Vec<Arc<str>>,
-    pub(super) block_size: usize,
+    pub(super) settings: Settings,
     story: String,
 }
 
@@ -94,7 +93,7 @@ pub(super) struct Recorded {
     pub(super) steps: Vec<Step>,
     /// What had been marked when the history began.
     pub(super) carried: Vec<Arc<str>>,
-    pub(super) block_size: usize,
+    pub(super) settings: Settings,
 }
 
 /// Enumerates the states after every step of a history that began with `base`.
@@ -102,21 +101,24 @@ pub(super) struct Recorded {
 /// Between two steps that make something durable or that the test marked, the possibilities only grow with
 /// each change; so it is enough to look just before each such step, and at the end.
 pub(super) fn states(history: &Recorded, profile: Profile) -> CrashStates {
-    let Recorded { base, steps, carried, block_size } = history;
+    let Recorded { base, steps, carried, settings } = history;
     let fates = fates(steps, profile);
     let mut found =
-        Found { states: Vec::new(), seen: HashSet::new(), marks: carried.clone(), block_size: *block_size };
+        Found { states: Vec::new(), seen: HashSet::new(), marks: carried.clone(), settings: *settings };
     let (mut subsets, mut is_exhaustive) = (0_u128, true);
+    let mut settled = Settled { tree: base.clone(), steps: 0 };
     for moment in 0..=steps.len() {
         let step = steps.get(moment);
         if matches!(step, Some(Step::Born(..) | Step::Op(_))) {
             continue;
         }
-        let history = History { base, steps, fates: &fates, moment, profile };
+        settled.advance(steps, &fates, moment);
+        let history = History { settled: &settled, steps, fates: &fates, moment, profile };
         let pending = history.pending();
         subsets = subsets.saturating_add(subsets_of(pending));
-        let outcomes = if pending <= EXHAUSTIVE_UP_TO { history.every() } else { history.drawn(pending) };
-        is_exhaustive &= pending <= EXHAUSTIVE_UP_TO;
+        let every = pending <= settings.exhaustive_up_to;
+        let outcomes = if every { history.every() } else { history.drawn(pending) };
+        is_exhaustive &= every;
         for (partial, lost) in outcomes {
             found.add(&partial.tree, || history.story(&lost));
         }
@@ -131,20 +133,42 @@ fn subsets_of(count: usize) -> u128 {
     u32::try_from(count).ok().and_then(|count| 1_u128.checked_shl(count)).unwrap_or(u128::MAX)
 }
 
+/// The beginning of a history, up to the first change that a crash may still undo.
+struct Settled {
+    tree: Tree,
+    /// How many steps it is.
+    steps: usize,
+}
+
+impl Settled {
+    /// Takes in what has become certain by the moment; certainty only grows.
+    fn advance(&mut self, steps: &[Step], fates: &[Fate], moment: usize) {
+        for (step, fate) in steps.iter().zip(fates).take(moment).skip(self.steps) {
+            match step {
+                Step::Born(inode, node) => self.tree.add(*inode, node.clone()),
+                Step::Op(op) if Certainty::of(*fate, moment) == Certainty::Durable => self.tree.apply(op),
+                Step::Op(_) => return,
+                Step::Barrier(_) | Step::Mark(_) => {}
+            }
+            self.steps += 1;
+        }
+    }
+}
+
 /// The states found so far. The same files with more acknowledgements are another state: more is expected.
 struct Found {
     states: Vec<CrashState>,
     seen: HashSet<(Tree, usize)>,
     marks: Vec<Arc<str>>,
-    block_size: usize,
+    settings: Settings,
 }
 
 impl Found {
     fn add(&mut self, tree: &Tree, story: impl FnOnce() -> String) {
         let tree = tree.mounted();
         if self.seen.insert((tree.clone(), self.marks.len())) {
-            let (marks, block_size) = (self.marks.clone(), self.block_size);
-            self.states.push(CrashState { tree, marks, block_size, story: story() });
+            let (marks, settings) = (self.marks.clone(), self.settings);
+            self.states.push(CrashState { tree, marks, settings, story: story() });
         }
     }
 }
@@ -152,7 +176,7 @@ impl Found {
 /// A history up to a moment at which the power fails.
 #[derive(Clone, Copy)]
 struct History<'a> {
-    base: &'a Tree,
+    settled: &'a Settled,
     steps: &'a [Step],
     fates: &'a [Fate],
     moment: usize,
@@ -163,16 +187,10 @@ struct History<'a> {
 type Outcome = (Partial, Vec<usize>);
 
 impl<'a> History<'a> {
-    /// The steps before the moment, each with whether it is certain.
+    /// The steps before the moment that are not settled, each with whether it is certain.
     fn steps(self) -> impl Iterator<Item = (&'a Step, Certainty)> {
-        self.steps.iter().zip(self.fates).take(self.moment).map(move |(step, fate)| {
-            let certainty = match fate {
-                Fate::DurableAt(at) if *at < self.moment => Certainty::Durable,
-                Fate::GivenUpAt(at) if *at < self.moment => Certainty::GivenUp,
-                Fate::Pending | Fate::DurableAt(_) | Fate::GivenUpAt(_) => Certainty::Pending,
-            };
-            (step, certainty)
-        })
+        let steps = self.steps.iter().zip(self.fates).take(self.moment).skip(self.settled.steps);
+        steps.map(move |(step, fate)| (step, Certainty::of(*fate, self.moment)))
     }
 
     fn unsynced(self) -> impl Iterator<Item = &'a Op> {
@@ -188,7 +206,7 @@ impl<'a> History<'a> {
 
     /// Every state; equal ones are merged as soon as they are equal.
     fn every(self) -> Vec<Outcome> {
-        let start = Partial::new(self.base.clone(), self.profile);
+        let start = Partial::new(self.settled.tree.clone(), self.profile);
         let mut front = HashMap::from([(start, Vec::new())]);
         let mut number = 0;
         for (step, certainty) in self.steps() {
@@ -221,7 +239,7 @@ impl<'a> History<'a> {
 
     /// The state without some of the unsynced changes, and without those that cannot survive without them.
     fn without(self, chosen: &[usize]) -> Outcome {
-        let mut partial = Partial::new(self.base.clone(), self.profile);
+        let mut partial = Partial::new(self.settled.tree.clone(), self.profile);
         let (mut number, mut lost) = (0, Vec::new());
         for (step, certainty) in self.steps() {
             match step {
@@ -267,6 +285,14 @@ enum Certainty {
 }
 
 impl Certainty {
+    fn of(fate: Fate, moment: usize) -> Self {
+        match fate {
+            Fate::DurableAt(at) if at < moment => Self::Durable,
+            Fate::GivenUpAt(at) if at < moment => Self::GivenUp,
+            Fate::Pending | Fate::DurableAt(_) | Fate::GivenUpAt(_) => Self::Pending,
+        }
+    }
+
     fn admits(self, partial: &Partial, op: &Op) -> bool {
         self == Self::GivenUp || partial.admits(op)
     }
@@ -331,6 +357,7 @@ mod tests {
     use crate::sim::tree::{Node, ROOT};
 
     const FILES: u64 = 3;
+    const SETTINGS: Settings = Settings { block_size: 1, exhaustive_up_to: 20 };
 
     /// Steps on a few files with a few names, sensible or not.
     fn step() -> impl Strategy<Value = Step> {
@@ -386,8 +413,9 @@ mod tests {
     fn by_definition(base: &Tree, steps: &[Step], profile: Profile) -> BTreeSet<(String, usize)> {
         let fates = fates(steps, profile);
         let mut found = BTreeSet::new();
+        let settled = Settled { tree: base.clone(), steps: 0 };
         for moment in 0..=steps.len() {
-            let history = History { base, steps, fates: &fates, moment, profile };
+            let history = History { settled: &settled, steps, fates: &fates, moment, profile };
             let marks = steps.iter().take(moment).filter(|step| matches!(step, Step::Mark(_))).count();
             let pending = history.pending();
             for subset in 0..1_u32 << pending {
@@ -406,7 +434,7 @@ mod tests {
         ) {
             let base = files();
             let expected = by_definition(&base, &steps, profile);
-            let history = Recorded { base, steps, carried: Vec::new(), block_size: 1 };
+            let history = Recorded { base, steps, carried: Vec::new(), settings: SETTINGS };
             let states = states(&history, profile);
             let found: BTreeSet<_> =
                 states.iter().map(|state| (shown(&state.tree), state.marks.len())).collect();
@@ -418,7 +446,7 @@ mod tests {
         fn whatever_the_stricter_file_system_leaves_posix_allows(
             steps in prop::collection::vec(step(), 0..14),
         ) {
-            let history = Recorded { base: files(), steps, carried: Vec::new(), block_size: 1 };
+            let history = Recorded { base: files(), steps, carried: Vec::new(), settings: SETTINGS };
             let weak: HashSet<_> =
                 states(&history, Profile::PosixWeak).iter().map(|state| shown(&state.tree)).collect();
             for state in &states(&history, Profile::Ext4Like) {

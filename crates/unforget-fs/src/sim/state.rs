@@ -16,6 +16,14 @@ use crate::disk::Entry;
 /// How many symbolic links one path may lead through; the limit of Linux.
 const LINKS_FOLLOWED: usize = 40;
 
+/// What a disk is like, before and after a crash.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    pub(super) block_size: usize,
+    /// Up to so many unsynced changes, every subset of them is looked at.
+    pub(super) exhaustive_up_to: usize,
+}
+
 #[derive(Debug)]
 pub(super) struct State {
     /// What was durable when the history began.
@@ -25,7 +33,7 @@ pub(super) struct State {
     steps: Vec<Step>,
     /// What had been marked before the history began.
     carried: Vec<Arc<str>>,
-    pub(super) block_size: usize,
+    pub(super) settings: Settings,
     pub(super) capacity: Option<u64>,
     pub(super) faults: Vec<Fault>,
     pub(super) others: Others,
@@ -37,14 +45,14 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(base: Tree, block_size: usize, carried: Vec<Arc<str>>) -> Self {
+    pub(super) fn new(base: Tree, settings: Settings, carried: Vec<Arc<str>>) -> Self {
         Self {
             live: base.clone(),
             next: base.unused(),
             base,
             steps: Vec::new(),
             carried,
-            block_size,
+            settings,
             capacity: None,
             faults: Vec::new(),
             others: Others::default(),
@@ -65,9 +73,9 @@ impl State {
     }
 
     pub(super) fn history(&self) -> Recorded {
-        let Self { base, steps, carried, block_size, .. } = self;
+        let Self { base, steps, carried, settings, .. } = self;
         let (base, steps, carried) = (base.clone(), steps.clone(), carried.clone());
-        Recorded { base, steps, carried, block_size: *block_size }
+        Recorded { base, steps, carried, settings: *settings }
     }
 
     pub(super) fn mark(&mut self, mark: String) {
@@ -104,7 +112,7 @@ impl State {
         let mut rest = bytes.get(..count).unwrap_or_default();
         let mut at = offset;
         while !rest.is_empty() {
-            let block = self.block_size as u64;
+            let block = self.settings.block_size as u64;
             let to_boundary = usize::try_from(block - at % block).unwrap_or(usize::MAX);
             let (piece, after) = rest.split_at(to_boundary.min(rest.len()));
             self.change(Op::Data { inode, offset: at, bytes: piece.into() });

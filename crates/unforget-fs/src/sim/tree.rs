@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -104,23 +105,23 @@ impl fmt::Display for Op {
 /// Everything on a disk. A clone shares what does not change.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Tree {
-    nodes: BTreeMap<Inode, Arc<Node>>,
+    nodes: BTreeMap<Inode, Shared>,
 }
 
 impl Tree {
     /// A root directory and nothing in it.
     pub(super) fn empty() -> Self {
         let root = Node::dir(0o755);
-        Self { nodes: BTreeMap::from([(ROOT, Arc::new(root))]) }
+        Self { nodes: BTreeMap::from([(ROOT, Shared::of(root))]) }
     }
 
     pub(super) fn node(&self, inode: Inode) -> Option<&Node> {
-        self.nodes.get(&inode).map(|node| &**node)
+        self.nodes.get(&inode).map(Shared::node)
     }
 
     /// Adds something that has no name yet.
     pub(super) fn add(&mut self, inode: Inode, node: Node) {
-        self.nodes.insert(inode, Arc::new(node));
+        self.nodes.insert(inode, Shared::of(node));
     }
 
     pub(super) fn names(&self, dir: Inode) -> Option<&BTreeMap<OsString, Inode>> {
@@ -154,7 +155,7 @@ impl Tree {
     /// The bytes of all files that have a name.
     pub(super) fn used(&self) -> u64 {
         let files = self.nodes.iter().filter(|(inode, _)| self.links(**inode) > 0);
-        files.map(|(_, node)| node.len()).sum()
+        files.map(|(_, shared)| shared.node().len()).sum()
     }
 
     /// Makes a change. A change whose object an earlier one would have made, and that was lost, does what is
@@ -184,8 +185,10 @@ impl Tree {
     }
 
     fn change(&mut self, inode: Inode, change: impl FnOnce(&mut Node)) {
-        if let Some(node) = self.nodes.get_mut(&inode) {
-            change(Arc::make_mut(node));
+        if let Some(shared) = self.nodes.get_mut(&inode) {
+            let mut node = shared.node().clone();
+            change(&mut node);
+            *shared = Shared::of(node);
         }
     }
 
@@ -215,13 +218,41 @@ impl Tree {
         }
         let nodes = numbers
             .iter()
-            .filter_map(|(inode, number)| Some((*number, Arc::new(self.node(*inode)?.mounted(&numbers)))));
+            .filter_map(|(inode, number)| Some((*number, Shared::of(self.node(*inode)?.mounted(&numbers)))));
         Self { nodes: nodes.collect() }
     }
 
     /// The first number that nothing has.
     pub(super) fn unused(&self) -> Inode {
         self.nodes.keys().next_back().map_or(ROOT, |last| last + 1)
+    }
+}
+
+/// A node with its hash: thousands of states are compared, and most have most nodes in common.
+#[derive(Debug, Clone)]
+struct Shared(Arc<(u64, Node)>);
+
+impl Shared {
+    fn of(node: Node) -> Self {
+        Self(Arc::new((BuildHasherDefault::<DefaultHasher>::default().hash_one(&node), node)))
+    }
+
+    fn node(&self) -> &Node {
+        &self.0.1
+    }
+}
+
+impl PartialEq for Shared {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl Eq for Shared {}
+
+impl Hash for Shared {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.0);
     }
 }
 

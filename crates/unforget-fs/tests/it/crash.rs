@@ -6,6 +6,7 @@
 
 mod cases;
 mod faults;
+mod history;
 mod others;
 mod steps;
 

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use unforget_fs::disk::{Disk, Open};
 use unforget_fs::sim::{Failure, Fault, Profile, SimDisk};
 use unforget_fs::{AtomicFile, Error, Files};
 
@@ -55,6 +56,30 @@ fn a_writer_that_finishes_during_a_sweep_keeps_its_file() {
         let left = disk.names("/store").len();
         assert_eq!(left, 1, "before call {nth}: the file or, if the sweep ended first, its temporary name");
         assert!(is_committed || swept.kept == 1 || nth > 4, "before call {nth}");
+    }
+}
+
+/// The names are random; that two writers get the same one has to be helped along.
+#[test]
+fn a_name_that_another_writer_got_during_a_sweep_is_that_writers() {
+    for nth in 1..8 {
+        let disk = SimDisk::new();
+        disk.put_dir("/store");
+        let file = Files::on(&disk).atomic_file(Path::new(FILE), &OPTIONS).unwrap();
+        let name = file.temporary_path().file_name().expect("a name").to_owned();
+        let theirs = Arc::new(Mutex::new(None));
+        let kept = Arc::clone(&theirs);
+        let again = name.clone();
+        disk.before(nth, move |disk| {
+            file.commit().expect("nothing is in its way");
+            let dir = disk.open_dir(None, Path::new("/store")).unwrap();
+            let other = disk.open(&dir, &again, Open::New).unwrap();
+            assert!(disk.try_lock(&other).unwrap());
+            *kept.lock().unwrap() = Some(other);
+        });
+        Files::on(&disk).sweep_orphans("/store".as_ref()).unwrap();
+        let came = theirs.lock().unwrap().is_some();
+        assert!(!came || disk.names("/store").contains(&name), "before call {nth}: it is alive");
     }
 }
 
