@@ -123,7 +123,8 @@ impl<D: Disk> AtomicFile<D> {
 
     /// The name under which the new content is there until it is committed.
     ///
-    /// Another library may open it by this name and write to it, if it has closed it before the commit.
+    /// Another library may open it by this name and write to it, if it has closed it before the commit. Not
+    /// on Windows: there the lock that keeps the file from sweeps keeps other openings from its content.
     pub fn temporary_path(&self) -> PathBuf {
         self.target.disk().show(self.target.dir(), self.temp.name())
     }

@@ -20,7 +20,8 @@ use crate::disk::{Disk, RealDisk, sync_names, uninterrupted};
 /// # Errors
 ///
 /// [`Error::NotDirectory`] if something else has one of the names; [`Error::Io`]. The directories that were
-/// made before the error stay.
+/// made before the error stay. If the sync of one failed, a second call succeeds and does not prove that the
+/// name lasts: systems forget what they could not write.
 ///
 /// # Blocking
 ///

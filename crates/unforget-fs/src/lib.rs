@@ -14,7 +14,37 @@
 //!   people.
 //! - **A directory that nobody else can enter** ([`SecureDir`]) needs no further care for what is in it.
 //!
-//! There are two locks, and they are not interchangeable:
+//! How a file comes to be:
+//!
+//! | | |
+//! |---|---|
+//! | [`replace`], [`replace_if`] | from memory, whatever was there; on a condition |
+//! | [`replace_many`] | several, with one wait for their directory |
+//! | [`create_new`] | from memory, if nothing was there |
+//! | [`AtomicFile`] | in pieces, or written by another library |
+//! | [`ensure_file`] | empty, for another library to fill |
+//! | [`create_dir_all`], [`SecureDir`] | directories that last |
+//! | [`sweep_orphans`] | and what is left of files whose writers died goes |
+//!
+//! # The durability ladder
+//!
+//! What is lost when, from the least to the most that can happen:
+//!
+//! | | `std::fs::write` | [`Durability::None`] | [`Durability::Full`] |
+//! |---|---|---|---|
+//! | a reader comes in the middle | sees a part | old or new | old or new |
+//! | the process dies in the middle | a part remains | old or new | old or new |
+//! | the power fails before the call returns | anything | anything | old or new |
+//! | the power fails afterwards | anything | anything | new |
+//! | a sync fails | not noticed | not noticed | an error that says whether it is the old or the new |
+//! | the drive lies about flushes | anything | anything | anything |
+//!
+//! The column on the right is not a hope: every operation runs on a [simulated disk](disk) whose power fails at
+//! every moment, and whose every call fails.
+//!
+//! # Locks
+//!
+//! There are two, and they are not interchangeable:
 //!
 //! | | [`LockFile`] | [`Turnstile`] |
 //! |---|---|---|
@@ -56,11 +86,12 @@
 //!
 //! - The locks are advisory: they exclude only programs that ask for them. Network file systems may not have
 //!   them at all, which is [`Error::LocksUnsupported`] and never a pretence.
-//! - [`replace`] keeps mode and owner, and neither access control lists nor extended attributes nor hard
-//!   links. It needs the right to create files in the directory and space for the old and the new content.
+//! - Replaced files keep mode and owner, and neither access control lists nor extended attributes nor hard
+//!   links. That needs the right to create files in the directory and space for the old and the new content.
 //! - A directory that cannot be synced because its file system has no such operation is taken as it is.
 //! - A process that dies between writing and renaming leaves a file named `.unforget-tmp-` and 16 hexadecimal
-//!   digits.
+//!   digits, until somebody calls [`sweep_orphans`].
+//! - Several files do not change in one step; a database does that.
 //! - Windows and macOS have their own code paths (sharing violations are waited for, `F_FULLFSYNC` is used),
 //!   which are **untested**. On Windows locks are mandatory, so the record of a holder cannot be read while
 //!   it holds the lock; files have no identity, so [`LockFile::verify`] only sees that the name is there;

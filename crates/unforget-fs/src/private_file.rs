@@ -16,7 +16,8 @@ use crate::disk::{Disk, Open, RealDisk, sync_names, uninterrupted};
 ///
 /// # Errors
 ///
-/// [`Error::Io`]; what has the name already, whatever it is, is no error.
+/// [`Error::Io`]; what has the name already, whatever it is, is no error. If the sync of the directory failed,
+/// the file is there and its name may not last: a second call succeeds and proves no more than that.
 pub fn ensure_file(path: &Path) -> Result<bool, Error> {
     ensure_on(&RealDisk, path)
 }

@@ -13,6 +13,9 @@ use crate::disk::{Disk, RealDisk};
 /// every moment; together they are not one step: a crash between the renames leaves some old and some new.
 /// If a path occurs twice, its last content wins.
 ///
+/// Two descriptors are open for each file until the end, so the limit of the process bounds how many files
+/// there can be.
+///
 /// # Errors
 ///
 /// [`Error::PartlyReplaced`] if a rename failed after others had been done. [`Error::CommittedNotDurable`] if

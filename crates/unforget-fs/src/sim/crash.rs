@@ -204,7 +204,8 @@ impl<'a> History<'a> {
         self.unsynced().count()
     }
 
-    /// Every state; equal ones are merged as soon as they are equal.
+    /// Every state; equal ones are merged as soon as they are equal, and known by the fewest losses. The order
+    /// is the same in every run, whatever the names of temporary files are.
     fn every(self) -> Vec<Outcome> {
         let start = Partial::new(self.settled.tree.clone(), self.profile);
         let mut front = HashMap::from([(start, Vec::new())]);
@@ -224,7 +225,9 @@ impl<'a> History<'a> {
                 Step::Barrier(_) | Step::Mark(_) => {}
             }
         }
-        front.into_iter().collect()
+        let mut outcomes: Vec<Outcome> = front.into_iter().collect();
+        outcomes.sort_by(|(_, one), (_, other)| rank(one).cmp(&rank(other)));
+        outcomes
     }
 
     /// Some states: the regular subsets, and drawn ones.
@@ -324,14 +327,25 @@ fn branch(front: Front, op: &Op, certainty: Certainty, number: usize) -> Front {
         certainty.lose(&mut without, op);
         let mut losses = lost.clone();
         losses.push(number);
-        next.entry(without).or_insert(losses);
+        merge(&mut next, without, losses);
         if certainty.admits(&partial, op) {
             let mut with = partial;
             with.tree.apply(op);
-            next.entry(with).or_insert(lost);
+            merge(&mut next, with, lost);
         }
     }
     next
+}
+
+fn merge(front: &mut Front, partial: Partial, lost: Vec<usize>) {
+    let known = front.entry(partial).or_insert_with(|| lost.clone());
+    if rank(&lost) < rank(known) {
+        *known = lost;
+    }
+}
+
+fn rank(lost: &[usize]) -> (usize, &[usize]) {
+    (lost.len(), lost)
 }
 
 /// Xorshift (Marsaglia 2003); the subsets are the same in every run.

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use super::tree::Tree;
 use super::{CrashState, Profile, SimDisk};
-use crate::sim::tree::Tree;
 
 /// What [`SimDisk::verify`] went through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,15 +63,11 @@ impl<R: Fn(&SimDisk, &CrashState), C: Fn(&SimDisk, &CrashState)> Walk<R, C> {
         let states = disk.crash_states(self.profile);
         self.verified.subsets = self.verified.subsets.saturating_add(states.subsets());
         self.verified.is_exhaustive &= states.is_exhaustive();
-        for state in &states {
-            if !self.seen.insert((state.tree.clone(), state.marks.clone())) {
-                continue;
-            }
-            if is_outermost {
-                self.verified.states += 1;
-            } else {
-                self.verified.nested += 1;
-            }
+        // All of one level come before those below them, so that each is counted where it is due.
+        let news: Vec<_> = states.iter().filter(|state| self.is_new(state)).collect();
+        let count = if is_outermost { &mut self.verified.states } else { &mut self.verified.nested };
+        *count += news.len();
+        for state in news {
             let after = state.disk();
             (self.recover)(&after, state);
             (self.check)(&after, state);
@@ -79,5 +75,9 @@ impl<R: Fn(&SimDisk, &CrashState), C: Fn(&SimDisk, &CrashState)> Walk<R, C> {
                 self.visit(&after, depth - 1, false);
             }
         }
+    }
+
+    fn is_new(&mut self, state: &CrashState) -> bool {
+        self.seen.insert((state.tree.clone(), state.marks.clone()))
     }
 }

@@ -49,3 +49,28 @@ mod answers {
         }
     }
 }
+
+#[cfg(any(target_vendor = "apple", target_os = "linux", target_os = "android"))]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{RealDir, RealDisk};
+    use crate::{Disk, Error, ReplaceOptions, create_new};
+
+    #[test]
+    fn a_file_system_that_refused_is_not_asked_again_and_files_are_created_by_a_link() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let dir = RealDir::open(root.path()).expect("it opens");
+        let here = RealDisk.entry(&dir, OsStr::new(".")).expect("readable").expect("it is there");
+        // From here on, the other tests of this process create their files by a link too.
+        answers::note_refusal(here.id().device);
+        let refused = dir.rename_new(OsStr::new("missing"), OsStr::new("other"));
+        assert_eq!(refused.map_err(|e| e.kind()), Err(io::ErrorKind::Unsupported));
+        let path = root.path().join("file");
+        create_new(&path, b"new", &ReplaceOptions::new()).expect("a link does it");
+        let again = create_new(&path, b"again", &ReplaceOptions::new());
+        assert!(matches!(again, Err(Error::AlreadyExists { .. })), "{again:?}");
+        assert_eq!(std::fs::read(&path).expect("it is there"), b"new");
+        assert_eq!(dir.list(10).expect("readable"), ["file"], "the other name is gone");
+    }
+}

@@ -8,7 +8,7 @@ use unforget_fs::disk::{Disk, Open};
 use unforget_fs::sim::{Failure, Fault, Profile, SimDisk};
 use unforget_fs::{AtomicFile, Error, Files};
 
-use super::cases::{self, OPTIONS};
+use super::cases::{self, OPTIONS, Seen};
 use super::{ACKNOWLEDGED, TORN, sweep};
 
 const FILE: &str = "/store/file";
@@ -26,6 +26,25 @@ fn calls_of(disk: &SimDisk, operation: impl FnOnce(&SimDisk)) -> u64 {
     let before = disk.calls().len();
     operation(disk);
     (disk.calls().len() - before) as u64
+}
+
+#[test]
+fn a_reader_at_any_moment_sees_old_or_new() {
+    for case in cases::all() {
+        let calls = calls_of(&case.disk(TORN), |disk| (case.run)(disk).expect("nobody else is there"));
+        for nth in 1..=calls {
+            let disk = case.disk(TORN);
+            let files = case.files;
+            disk.before(nth, move |disk| {
+                for file in files {
+                    let found = Seen::at(disk, file.path);
+                    let is_whole = found == file.before() || found == Some(file.after());
+                    assert!(is_whole, "before call {nth}, {} is {found:?}", file.path);
+                }
+            });
+            (case.run)(&disk).expect("a reader is in nobody's way");
+        }
+    }
 }
 
 #[test]
