@@ -39,7 +39,7 @@ pub(crate) fn all(workspace: &Workspace) -> Vec<Step> {
     let mut steps = vec![
         cargo("fmt", "fmt --all --check"),
         Step { title: "tidy".into(), action: Action::Tidy },
-        cargo("clippy", "clippy --workspace --all-targets -- -D warnings"),
+        cargo("clippy", "clippy --workspace --all-targets --all-features -- -D warnings"),
         clippy_of_models(workspace, Checker::Loom),
         clippy_of_models(workspace, Checker::Shuttle),
     ];
@@ -50,8 +50,8 @@ pub(crate) fn all(workspace: &Workspace) -> Vec<Step> {
             .map(|member| cargo(&format!("alone: {}", member.name), &format!("check -p {}", member.name))),
     );
     steps.extend([
-        cargo("tests", "test --workspace --all-targets"),
-        cargo("doctests", "test --workspace --doc"),
+        cargo("tests", "test --workspace --all-targets --all-features"),
+        cargo("doctests", "test --workspace --all-features --doc"),
         models(Checker::Loom),
         models(Checker::Shuttle),
         Step { title: "rustdoc".into(), action: Action::Cargo(rustdoc(workspace)) },
@@ -79,7 +79,7 @@ fn clippy_of_models(workspace: &Workspace, checker: Checker) -> Step {
 fn rustdoc(workspace: &Workspace) -> Invocation {
     Invocation::cargo(workspace.root())
         .flags("RUSTDOCFLAGS", "-D warnings")
-        .words("doc --workspace --no-deps")
+        .words("doc --workspace --all-features --no-deps")
 }
 
 #[cfg(test)]
