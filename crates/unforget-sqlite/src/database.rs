@@ -9,7 +9,7 @@ use unforget_sync::{InitError, Registry, Shared as Entry, SubmitError, SystemClo
 
 use crate::engine::{Engine, Stats};
 use crate::op::{Op, Reply, typed};
-use crate::{Check, Error, Options, ReadTx, Result, Schema, WriteTx, check, file};
+use crate::{Check, Error, Options, ReadTx, Result, Schema, WriteTx, check, file, here, writer};
 
 /// The engines of this process, by file.
 static ENGINES: Registry<PathBuf, Engine, Error> = Registry::new();
@@ -107,7 +107,8 @@ impl Database {
     ///
     /// Operations of many callers share a commit; each is isolated from the others: if `op` answers an error or
     /// panics, its changes are undone and its neighbours' are kept. `op` may run more than once, when a neighbour
-    /// ended the transaction they shared; only its last answer counts.
+    /// ended the transaction they shared; only its last answer counts. It runs on the engine's thread, or on this one
+    /// while nobody else writes.
     ///
     /// # Blocking
     ///
@@ -135,7 +136,8 @@ impl Database {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.submit(bytes, op)?.wait()
+        let (pending, since) = self.lead_or_hand_over(Op::write(bytes, op))?;
+        typed(self.outcome(pending, since))
     }
 
     /// Hands over `op` and answers at once with a ticket for its outcome.
@@ -220,10 +222,23 @@ impl Database {
         typed(self.outcome(ticket, since)).map_err(|error: Error| error.at(&self.key))
     }
 
+    /// Runs an operation here and now if that takes no waiting, and queues it otherwise.
+    fn lead_or_hand_over(&self, op: Op) -> Result<(Pending, Instant)> {
+        self.engine.check_process()?;
+        if here::is_writing() || op.weigh() > self.engine.options.queued_bytes {
+            return self.hand_over(op);
+        }
+        let since = Instant::now();
+        match writer::lead(&self.engine.shared, &self.engine.queue, op) {
+            Ok(done) => Ok((done, since)),
+            Err(op) => self.hand_over(op),
+        }
+    }
+
     /// Queues an operation and answers since when its caller waits.
     fn hand_over(&self, op: Op) -> Result<(Pending, Instant)> {
         self.engine.check_process()?;
-        if crate::writer::runs_here() {
+        if here::is_writing() {
             return Err(Error::Reentrant);
         }
         let since = Instant::now();
@@ -238,7 +253,7 @@ impl Database {
 
     /// Waits until the operation was refused or has run; withdraws it if it has not started by the deadline.
     fn outcome(&self, ticket: Pending, since: Instant) -> Reply {
-        if crate::writer::runs_here() && !ticket.is_resolved() {
+        if here::is_writing() && !ticket.is_resolved() {
             return Err(Error::Reentrant);
         }
         let deadline = since + self.engine.options.deadline;

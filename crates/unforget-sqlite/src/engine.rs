@@ -15,8 +15,8 @@ use crate::batch::Outcome;
 use crate::file::{self, FileId};
 use crate::op::{Op, Reply};
 use crate::readers::Readers;
-use crate::writer::{self, Writer};
-use crate::{Blocker, Error, Options, Result, Schema, settings};
+use crate::writer::{Desk, Writer};
+use crate::{Blocker, Error, Options, Result, Schema, here, settings};
 
 /// What the writer's thread and the handles both see.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     foreign: AtomicBool,
     schema: Mutex<Option<Schema>>,
     file: OnceLock<Option<FileId>>,
+    /// Nobody ever waits for it: who has the seat in the queue has this. Empty before and after the writer.
+    pub(crate) desk: Mutex<Option<Desk>>,
     stopped: Mutex<bool>,
     stop: Condvar,
 }
@@ -46,14 +48,15 @@ impl Shared {
             foreign: AtomicBool::new(false),
             schema: Mutex::new(None),
             file: OnceLock::new(),
+            desk: Mutex::new(None),
             stopped: Mutex::new(false),
             stop: Condvar::new(),
         }
     }
 
-    // The counters and flags order nothing else: each is read on its own, so Relaxed suffices. Only the writer's
-    // thread sets the flags, and it reads `poisoned` back on the same thread before it writes again; `foreign`
-    // only words a message.
+    // The counters and flags order nothing else: each is read on its own, so Relaxed suffices. Only who has the seat
+    // in the queue sets the flags and reads `poisoned` back before it writes, and the seat changes hands under the
+    // queue's lock; `foreign` only words a message.
 
     pub(crate) fn is_poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Relaxed)
@@ -164,7 +167,7 @@ impl Engine {
     /// where no deadline reaches: a caller that gives up leaves the thread behind, which ends once it is let in.
     pub(crate) fn start(path: &Path, options: &Options) -> Result<Self> {
         settings::assert_library()?;
-        if writer::runs_here() {
+        if here::is_writing() {
             return Err(Error::Reentrant);
         }
         let (queue, consumer) = WriteQueue::new(limits(options), Op::weigh);
@@ -225,7 +228,7 @@ impl Engine {
     /// Commits what was accepted, for as long as the deadline allows, and returns the rest to its callers.
     pub(crate) fn close(&self) -> Result<()> {
         self.queue.close(Close::Drain);
-        if writer::runs_in(directory(&self.shared.path)) {
+        if here::is_writing_in(directory(&self.shared.path)) {
             // An operation that drops the last handle runs on the thread, or has the turn, it would wait for.
             return Ok(());
         }

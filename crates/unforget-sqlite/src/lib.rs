@@ -67,6 +67,7 @@ mod engine;
 mod error;
 mod file;
 mod guard;
+mod here;
 mod migrate;
 mod op;
 mod options;

@@ -9,51 +9,39 @@
 //! Nothing is taken from the queue before the transaction is open. So a caller whose deadline passes while
 //! another process has the turn, or a foreign program has the file locked, withdraws its operation and knows
 //! that it was not started; and the batch grows while the writer waits.
+//!
+//! A caller who is alone does not hand over: it sits down in the idle writer's seat and does the same itself ([`lead`]).
 
-use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use unforget_fs::Turnstile;
-use unforget_sync::{Backoff, Clock, Completer, Consumer, Entry, SystemClock, WriteQueue, retry};
+use unforget_sync::{Backoff, Clock, Completer, Consumer, Entry, SystemClock, Ticket, WriteQueue, retry};
 
 use crate::batch::{self, Batch, Member, Told};
 use crate::engine::{self, Shared};
 use crate::guard::Guard;
 use crate::op::{ExclusiveOp, Op, Reply};
-use crate::{Error, Options, Result, settings};
+use crate::{Error, Options, Result, here, settings};
 
 pub(crate) struct Writer {
-    conn: Connection,
-    guard: Guard,
-    turnstile: Turnstile,
     consumer: Consumer<Op, Reply>,
     /// To look whether anybody still waits.
     queue: WriteQueue<Op, Reply>,
     shared: Arc<Shared>,
+}
+
+/// What writing takes: for whoever has the consumer's seat in the queue, and nobody else.
+pub(crate) struct Desk {
+    conn: Connection,
+    guard: Guard,
+    turnstile: Turnstile,
     /// How long a batch that lost its transaction waits for the next one.
     patience: Duration,
-}
-
-thread_local! {
-    /// The directory whose turn the writer on this thread takes.
-    static RUNS_IN: OnceCell<PathBuf> = const { OnceCell::new() };
-}
-
-/// Tells whether the current thread is the writer of some database.
-///
-/// An operation that wrote to its own database would wait for itself; one that wrote to another in the same
-/// directory would wait for the turn it has.
-pub(crate) fn runs_here() -> bool {
-    RUNS_IN.with(|directory| directory.get().is_some())
-}
-
-/// Tells whether the current thread is the writer of a database in `directory`.
-pub(crate) fn runs_in(directory: &Path) -> bool {
-    RUNS_IN.with(|own| own.get().is_some_and(|own| own == directory))
+    /// How long SQLite waits for a foreign program by itself.
+    busy_wait: Duration,
 }
 
 /// Says that the writer has stopped, however it stopped.
@@ -72,36 +60,123 @@ impl Writer {
         options: &Options,
         (queue, consumer): (WriteQueue<Op, Reply>, Consumer<Op, Reply>),
     ) -> Result<Self> {
-        let directory = engine::directory(&shared.path);
-        RUNS_IN.with(|own| own.get_or_init(|| directory.to_path_buf()).clone());
-        let mut turnstile = Turnstile::open(directory)?;
-        let turn = turnstile.enter()?;
-        let conn = open_connection(&shared, options)?;
-        shared.opened();
-        let guard = Guard::install(&conn)?;
-        drop(turn);
-        Ok(Self { conn, guard, turnstile, consumer, queue, shared, patience: options.deadline })
+        here::stay(engine::directory(&shared.path));
+        let desk = Desk::open(&shared, options)?;
+        *shared.desk.lock() = Some(desk);
+        Ok(Self { consumer, queue, shared })
     }
 
     /// Serves the queue until it is closed and empty.
+    ///
+    /// The seat is lent while there is one caller at a time, who would do nothing but wait: it is faster than two
+    /// switches of threads. Where many write, a caller who commits alone would cost all others a commit.
     pub(crate) fn run(mut self) {
         // Dropped last: whoever waits for the end may open the file again at once.
         let _farewell = Farewell(Arc::clone(&self.shared));
-        while self.consumer.wait() {
-            for told in self.serve() {
+        let mut one_at_a_time = true;
+        while if one_at_a_time { self.consumer.wait_lending() } else { self.consumer.wait() } {
+            let told = self.serve();
+            one_at_a_time = told.len() <= 1;
+            for told in told {
                 told.tell(&self.shared.path);
             }
         }
-        self.fold_log();
+        let desk = self.shared.desk.lock().take();
+        if let Some(mut desk) = desk {
+            desk.fold_log(&self.shared);
+        }
         drop(self);
+    }
+
+    fn serve(&mut self) -> Vec<Told> {
+        let Self { consumer, queue, shared } = self;
+        let mut desk = shared.desk.lock();
+        let Some(desk) = desk.as_mut() else {
+            return refuse(consumer.take(), &Error::Closed);
+        };
+        let turn = match desk.turnstile.enter() {
+            Ok(turn) => turn,
+            Err(error) => return refuse(consumer.take(), &error.into()),
+        };
+        let opened = || open_transaction(&desk.conn, queue, shared);
+        match transact(&desk.conn, &desk.guard, desk.patience, shared, opened, || consumer.take()) {
+            None => Vec::new(),
+            Some((mut told, alone)) => {
+                if !alone.is_empty() {
+                    // What is alone may take long; what is committed is told before it.
+                    told.drain(..).for_each(|told| told.tell(&shared.path));
+                }
+                told.extend(alone.into_iter().map(|job| job.run(&mut desk.conn)));
+                drop(turn);
+                told
+            }
+        }
+    }
+}
+
+/// Runs one operation on the caller's thread, if the writer is idle, nothing is queued, and neither another process
+/// nor a foreign program is in the way. Gives it back otherwise: whatever takes waiting is the writer's, from which
+/// it can be withdrawn.
+pub(crate) fn lead(
+    shared: &Shared,
+    queue: &WriteQueue<Op, Reply>,
+    op: Op,
+) -> std::result::Result<Ticket<Reply>, Op> {
+    let Some(seat) = queue.try_lead() else {
+        return Err(op);
+    };
+    let (ticket, completer) = Ticket::pair();
+    let mut entry = Some(Entry { op, completer });
+    let told = {
+        let _here = here::enter(engine::directory(&shared.path));
+        let mut desk = shared.desk.lock();
+        desk.as_mut().and_then(|desk| desk.serve_at_once(shared, || entry.take().into_iter().collect()))
+    };
+    drop(seat);
+    // What callers gave us is dropped here, when they may write again.
+    told.into_iter().flatten().for_each(|told| told.tell(&shared.path));
+    match entry {
+        Some(Entry { op, .. }) => Err(op),
+        None => Ok(ticket),
+    }
+}
+
+impl Desk {
+    fn open(shared: &Shared, options: &Options) -> Result<Self> {
+        let mut turnstile = Turnstile::open(engine::directory(&shared.path))?;
+        let turn = turnstile.enter()?;
+        let conn = open_connection(shared, options)?;
+        shared.opened();
+        let guard = Guard::install(&conn)?;
+        drop(turn);
+        Ok(Self { conn, guard, turnstile, patience: options.deadline, busy_wait: options.busy_wait() })
+    }
+
+    /// As the writer serves, but waiting for nobody; `None` if that would have been necessary.
+    fn serve_at_once(
+        &mut self,
+        shared: &Shared,
+        take: impl FnOnce() -> Vec<Entry<Op, Reply>>,
+    ) -> Option<Vec<Told>> {
+        let turn = self.turnstile.try_enter().ok().flatten()?;
+        let begin_at_once = || {
+            self.conn.busy_timeout(Duration::ZERO)?;
+            let begun = batch::begin(&self.conn);
+            self.conn.busy_timeout(self.busy_wait)?;
+            begun
+        };
+        let (told, _no_such_op) =
+            transact(&self.conn, &self.guard, self.patience, shared, begin_at_once, take)?;
+        drop(turn);
+        Some(told)
     }
 
     /// Moves what is only in the write-ahead log into the file, so that the file alone is complete.
     ///
     /// SQLite does it when the last connection closes, but the last one here may be a reader, which cannot. If
     /// somebody else is busy with the file, it is theirs to do: the log is part of the database until then.
-    fn fold_log(&mut self) {
-        if self.shared.is_poisoned() || !self.shared.has_its_name() {
+    fn fold_log(&mut self, shared: &Shared) {
+        if shared.is_poisoned() || !shared.has_its_name() {
             return;
         }
         if let Ok(Some(_turn)) = self.turnstile.try_enter() {
@@ -111,42 +186,41 @@ impl Writer {
                 .and_then(|()| self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
         }
     }
+}
 
-    fn serve(&mut self) -> Vec<Told> {
-        if self.shared.is_poisoned() {
-            return refuse(self.consumer.take(), &Error::Poisoned);
-        }
-        let turn = match self.turnstile.enter() {
-            Ok(turn) => turn,
-            Err(error) => return refuse(self.consumer.take(), &error.into()),
-        };
-        if !self.shared.has_its_name() {
-            self.shared.poison();
-            return refuse(self.consumer.take(), &Error::Replaced { path: self.shared.path.clone() });
-        }
-        match open_transaction(&self.conn, &self.queue, &self.shared) {
-            Ok(()) => {}
-            Err(Error::Busy { .. }) => return Vec::new(),
-            Err(error) => return refuse(self.consumer.take(), &error),
-        }
-        if let Some(schema) = self.shared.schema()
-            && let Err(error) = schema.check(&self.conn, &self.shared.path)
-        {
-            Batch::run(&self.conn, &self.guard, self.patience, Vec::new());
-            return refuse(self.consumer.take(), &error);
-        }
-        let (members, alone) = sort(self.consumer.take());
-        let outcome = Batch::run(&self.conn, &self.guard, self.patience, members);
-        self.shared.count(&outcome);
-        let mut told = outcome.told;
-        if !alone.is_empty() {
-            // What is alone may take long; what is committed is told before it.
-            told.drain(..).for_each(|told| told.tell(&self.shared.path));
-        }
-        told.extend(alone.into_iter().map(|job| job.run(&mut self.conn)));
-        drop(turn);
-        told
+/// One transaction, under the turn: looks whether it may be, opens it, takes, runs and commits. Answers whom to tell,
+/// and what is to run alone; `None`, having taken nothing, when the file is in use and nobody waits for it.
+fn transact(
+    conn: &Connection,
+    guard: &Guard,
+    patience: Duration,
+    shared: &Shared,
+    open: impl FnOnce() -> Result<()>,
+    take: impl FnOnce() -> Vec<Entry<Op, Reply>>,
+) -> Option<(Vec<Told>, Vec<Alone>)> {
+    let all_refused = |entries, error: &Error| Some((refuse(entries, error), Vec::new()));
+    if shared.is_poisoned() {
+        return all_refused(take(), &Error::Poisoned);
     }
+    if !shared.has_its_name() {
+        shared.poison();
+        return all_refused(take(), &Error::Replaced { path: shared.path.clone() });
+    }
+    match open() {
+        Ok(()) => {}
+        Err(Error::Busy { .. }) => return None,
+        Err(error) => return all_refused(take(), &error),
+    }
+    if let Some(schema) = shared.schema()
+        && let Err(error) = schema.check(conn, &shared.path)
+    {
+        Batch::run(conn, guard, patience, Vec::new());
+        return all_refused(take(), &error);
+    }
+    let (members, alone) = sort(take());
+    let outcome = Batch::run(conn, guard, patience, members);
+    shared.count(&outcome);
+    Some((outcome.told, alone))
 }
 
 /// Opens the connection that writes.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose preparations fail has failed")]
 
+mod alone;
 mod batch;
 mod deadline;
 mod fence;
