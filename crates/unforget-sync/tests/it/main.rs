@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod backoff;
 #[cfg(test)]
+mod cells_oracle;
+#[cfg(test)]
 mod clock;
 #[cfg(test)]
 mod coalescer;
