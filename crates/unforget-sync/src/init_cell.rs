@@ -81,7 +81,8 @@ enum Outcome<E> {
 }
 
 enum Role<E> {
-    Leader(Arc<Attempt<E>>),
+    /// With the stage before, which is still to be dropped.
+    Leader(Arc<Attempt<E>>, Stage<E>),
     Follower(Arc<Attempt<E>>),
 }
 
@@ -143,7 +144,7 @@ impl<T, E> InitCell<T, E> {
                 return Ok(value);
             }
             match self.join()? {
-                Some(Role::Leader(attempt)) => return self.lead(&attempt, init),
+                Some(Role::Leader(attempt, before)) => return self.lead(&attempt, before, init),
                 Some(Role::Follower(attempt)) => attempt.wait()?,
                 None => {}
             }
@@ -195,10 +196,7 @@ impl<T, E> InitCell<T, E> {
         let attempt = Arc::new(Attempt::new());
         let running = Stage::Running { attempt: Arc::clone(&attempt), leader: this_thread };
         let before = mem::replace(&mut *stage, running);
-        drop(stage);
-        // After unlocking: this may run the destructor of an error.
-        drop(before);
-        Ok(Some(Role::Leader(attempt)))
+        Ok(Some(Role::Leader(attempt, before)))
     }
 
     /// The time that a cool-down is counted in; `None` without one, which then costs no look at a clock.
@@ -217,9 +215,18 @@ impl<T, E> InitCell<T, E> {
     ///
     /// The panic is caught and resumed, rather than ended by a guard's destructor, so that no lock is ever taken
     /// while the thread unwinds. Nothing of ours is half changed then: that makes the assertion true.
-    fn lead(&self, attempt: &Attempt<E>, init: impl FnOnce() -> Result<T, E>) -> Result<&T, InitError<E>> {
-        // The clock is asked in here, so that one that panics ends the attempt as an initialiser would.
-        let init = || init().map_err(|error| (Arc::new(error), self.now()));
+    fn lead(
+        &self,
+        attempt: &Attempt<E>,
+        before: Stage<E>,
+        init: impl FnOnce() -> Result<T, E>,
+    ) -> Result<&T, InitError<E>> {
+        // The destructor of the error before runs in here and the clock is asked in here, so that one that panics
+        // ends the attempt as an initialiser would.
+        let init = || {
+            drop(before);
+            init().map_err(|error| (Arc::new(error), self.now()))
+        };
         match catch_unwind(AssertUnwindSafe(init)) {
             Ok(Ok(value)) => {
                 let value = self.value.get_or_init(|| value);

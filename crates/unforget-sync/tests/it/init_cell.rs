@@ -214,6 +214,23 @@ fn a_clock_that_panics_leaves_the_cell_usable() {
 }
 
 #[test]
+fn an_old_error_whose_destructor_panics_leaves_the_cell_usable() {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            assert!(thread::panicking(), "in the destructor");
+        }
+    }
+    let _watch = watch();
+    let (clock, cell) = cooling::<Panics>();
+    assert!(cell.get_or_try_init(|| Err(Panics)).is_err());
+    clock.advance(COOL_DOWN);
+    let panicked = catch_unwind(AssertUnwindSafe(|| cell.get_or_try_init(|| Ok(1)).is_ok()));
+    assert!(panicked.is_err(), "the old error was not dropped");
+    assert_eq!(cell.get_or_try_init(|| Ok(2)).ok(), Some(&2), "the attempt never ended");
+}
+
+#[test]
 fn a_cell_may_be_used_after_a_panic_was_caught() {
     fn unwind_safe<T: UnwindSafe + RefUnwindSafe>(_: &T) {}
     let _watch = watch();
