@@ -1,6 +1,8 @@
 //! What the queue and its consumer share, and how they take turns.
 
+use std::any::Any;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Instant;
 
 use super::state::{Queued, State};
@@ -10,9 +12,10 @@ use crate::primitive::{Arc, Condvar, Mutex, MutexGuard};
 use crate::shortcut::{self, Hint};
 use crate::ticket::{Completer, Ticket, TicketError};
 
-/// One lock, and under it no foreign code and no other lock: operations and results are weighed, dropped and
-/// completed outside, threads are woken after unlocking. Everything that a wakeup is about is decided by `state`
-/// alone, under the lock, so that a wakeup may come late or for nothing but is never the only trace of a change.
+/// One lock, and under it no other lock and no foreign code but the clock of a timed wait: operations and results are
+/// weighed, dropped and completed outside, threads are woken after unlocking. Everything that a wakeup is about is
+/// decided by `state` alone, under the lock, so that a wakeup may come late or for nothing but is never the only trace
+/// of a change.
 pub(super) struct Shared<Op, R> {
     pub(super) limits: Limits,
     weigh: fn(&Op) -> usize,
@@ -119,13 +122,24 @@ impl<Op, R> Shared<Op, R> {
                 break Refused::Full;
             }
             (state, timed_out) = match patience {
-                Patience::Until(clock, deadline) => my_turn.wait_until(state, *clock, *deadline),
+                Patience::Until(clock, deadline) => {
+                    let waited = AssertUnwindSafe(|| my_turn.wait_until(state, *clock, *deadline));
+                    catch_unwind(waited).unwrap_or_else(|panic| self.leave_by_panic(place, panic))
+                }
                 Patience::None | Patience::Unlimited => (my_turn.wait(state), false),
             };
         };
         state.leave_line(place);
         self.unlock_and_admit_next(state);
         Err(refused)
+    }
+
+    /// The way out for who had a clock that panics: nobody would get past a place that was left behind.
+    fn leave_by_panic(&self, place: u64, panic: Box<dyn Any + Send>) -> ! {
+        let mut state = self.lock();
+        state.leave_line(place);
+        self.unlock_and_admit_next(state);
+        resume_unwind(panic)
     }
 
     /// Ends a change that may have made room, or a new head of the line, or the queue empty.

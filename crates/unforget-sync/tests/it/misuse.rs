@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use unforget_sync::{Backoff, Clock, Close, Coalescer, Contention, FlushError, InitCell, InitError, Limits};
 use unforget_sync::{ManualClock, PutError, Registry, SubmitError, SystemClock, Ticket, TicketError, Window};
@@ -75,6 +75,26 @@ fn an_operation_that_cannot_be_weighed_is_not_queued() {
     assert!(refusal(|| queue.submit(11).map(drop)).contains("too heavy"));
     assert!(queue.try_submit(1).is_ok(), "its place is free");
     assert_eq!(consumer.take().len(), 1);
+}
+
+#[test]
+fn a_clock_that_panics_leaves_no_place_in_the_line() {
+    #[derive(Debug)]
+    struct Broken;
+    impl Clock for Broken {
+        fn now(&self) -> Instant {
+            panic!("the clock broke")
+        }
+        fn sleep(&self, _duration: Duration) {}
+    }
+    let _watch = watch();
+    let limits = Limits { ops: NonZeroUsize::MIN, bytes: NonZeroUsize::MAX };
+    let (queue, mut consumer) = WriteQueue::<u8, ()>::new(limits, |_| 1);
+    let _first = queue.submit(1).expect("room");
+    let refused = refusal(|| queue.submit_until(2, &Broken, SystemClock.now()).map(drop));
+    assert_eq!((refused.as_str(), queue.waiting()), ("the clock broke", 0));
+    assert_eq!(consumer.take().len(), 1);
+    assert!(queue.try_submit(3).is_ok(), "nobody gets past the place that was left");
 }
 
 #[test]
