@@ -1,5 +1,6 @@
 //! `WriteQueue` at its end: everything accepted is delivered or its ticket says why not, and nobody is left waiting.
 
+use unforget_sync::primitive::model::Mode;
 use unforget_sync::primitive::thread;
 use unforget_sync::{Clock, Close, SubmitError, SystemClock, TicketError};
 
@@ -107,5 +108,21 @@ fn draining_to_a_deadline_aborts_what_is_late() {
             let outcome = if taken.contains(&op) { Ok(op) } else { Err(TicketError::Aborted) };
             assert_eq!(ticket.wait(), outcome);
         }
+    });
+}
+
+/// Aborting finds somebody who drains, at a deadline that never comes: the wait is over, and nothing was late.
+#[test]
+fn aborting_ends_the_wait_of_who_drains() {
+    check(&[Mode::DeadlineNever, Mode::SpuriousOnce], || {
+        let (queue, _consumer) = queue(1, 9);
+        let ticket = queue.submit(1).expect("open");
+        let drainer = {
+            let queue = queue.clone();
+            thread::spawn(move || queue.drain_until(&SystemClock, SystemClock.now()))
+        };
+        queue.close(Close::Abort);
+        assert_eq!(drainer.join().expect("does not panic"), 0, "who aborted has told the ticket");
+        assert_eq!(ticket.wait(), Err(TicketError::Aborted));
     });
 }
