@@ -12,7 +12,8 @@ const MANUAL_RECHECK: Duration = Duration::from_millis(1);
 /// Tells the time and waits for it to pass.
 ///
 /// `now` never goes back. Timed waits ask it while they hold the lock they wait under, so `now` and
-/// `recheck_after` must return at once and must not use the primitive that is asking.
+/// `recheck_after` must return at once and must not use the primitive that is asking. `remaining` may be any duration,
+/// up to the longest.
 ///
 /// # Examples
 /// A clock that runs at a tenth of the speed:
@@ -29,11 +30,11 @@ const MANUAL_RECHECK: Duration = Duration::from_millis(1);
 ///     }
 ///
 ///     fn sleep(&self, duration: Duration) {
-///         SystemClock.sleep(duration * 10);
+///         SystemClock.sleep(duration.saturating_mul(10));
 ///     }
 ///
 ///     fn recheck_after(&self, remaining: Duration) -> Duration {
-///         remaining * 10
+///         remaining.saturating_mul(10)
 ///     }
 /// }
 ///

@@ -222,6 +222,9 @@ impl<R> Completer<R> {
     ///
     /// Wakes whoever waits. A waker that panics does so without consequence here: it is the caller's code, and
     /// must not take down whoever completes everybody's operations.
+    ///
+    /// # Panics
+    /// If nobody has the ticket any more, the result is dropped here: when its destructor panics.
     pub fn complete(self, result: R) {
         self.resolve(Ok(result));
     }

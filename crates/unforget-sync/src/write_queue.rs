@@ -192,7 +192,8 @@ impl<Op, R> WriteQueue<Op, R> {
     /// Closes the queue like [`Close::Drain`], waits until the consumer has taken everything, and aborts what it has
     /// not taken when `clock` reaches `deadline`. Returns how many operations were aborted.
     ///
-    /// What was taken may still be running: its tickets tell.
+    /// What was taken may still be running: its tickets tell. So may the holder of a [`Lead`]: the consumer ends after
+    /// it, so whoever joins the consumer's thread has waited for both.
     ///
     /// # Blocking
     /// Until nothing is queued, at most until the deadline.
@@ -209,8 +210,8 @@ impl<Op, R> WriteQueue<Op, R> {
     /// `None` is the usual answer of a busy queue, and means to [`submit`](Self::submit): the consumer works, or does
     /// not lend ([`Consumer::wait_lending`]), another caller has the seat, something is queued, or the queue is closed.
     ///
-    /// **Guarantee:** everything accepted before was taken and its batch has ended; nothing is taken until the
-    /// [`Lead`] is dropped. So what its holder does has a place in the order of the operations.
+    /// **Guarantee:** nothing accepted before is left in the queue, and the consumer is done with all it took, which it
+    /// says by waiting again; nothing is taken until the [`Lead`] is dropped. So what its holder does has a place in the order of the operations.
     ///
     /// # Examples
     /// ```

@@ -9,7 +9,8 @@ use super::shared::Shared;
 /// Made by [`WriteQueue::try_lead`](super::WriteQueue::try_lead). Operations that are submitted meanwhile queue up, and
 /// the consumer gets them afterwards.
 ///
-/// Limitations: waiting for an operation of the same queue while holding it deadlocks, as on the consumer's own thread.
+/// Limitations: waiting for an operation of the same queue while holding it deadlocks, and so does waiting for room in
+/// it, as on the consumer's own thread.
 /// Forgetting it (`mem::forget`) keeps the seat for ever.
 #[must_use = "dropping it gives the seat back"]
 pub struct Lead<'a, Op, R> {
