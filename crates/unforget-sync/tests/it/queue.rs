@@ -2,10 +2,10 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use unforget_sync::{Clock, Entry};
-use unforget_sync::{Close, Consumer, Limits, ManualClock, SubmitError, TicketError, WriteQueue};
+use unforget_sync::{Clock, Close, Consumer, Entry, Limits, ManualClock, SubmitError, SystemClock};
+use unforget_sync::{TicketError, WriteQueue};
 
 use crate::eventually::eventually;
 use crate::watchdog::{waiting, watch};
@@ -187,6 +187,12 @@ fn aborting_after_draining_drops_what_is_left() {
     assert!(queue.is_closed() && queue.is_empty());
 }
 
+/// No test lasts as long. On the system's clock, because a wait on a manual one looks again every millisecond, and
+/// would end without being woken.
+fn far_off() -> Instant {
+    SystemClock.now() + Duration::from_hours(1)
+}
+
 #[test]
 fn draining_waits_until_everything_was_taken() {
     let _watch = watch();
@@ -195,10 +201,7 @@ fn draining_waits_until_everything_was_taken() {
     thread::scope(|threads| {
         let mut consumer = consumer;
         let queue = &queue;
-        let drainer = threads.spawn(|| {
-            let clock = ManualClock::new();
-            queue.drain_until(&clock, clock.now() + Duration::from_secs(1))
-        });
+        let drainer = threads.spawn(|| queue.drain_until(&SystemClock, far_off()));
         eventually("the queue is closed", || queue.is_closed());
         for entry in consumer.take() {
             entry.completer.complete(entry.op);
@@ -215,10 +218,7 @@ fn aborting_ends_the_wait_of_who_drains() {
     let ticket = queue.submit(1).expect("room");
     thread::scope(|threads| {
         let queue = &queue;
-        let drainer = threads.spawn(|| {
-            let clock = ManualClock::new();
-            queue.drain_until(&clock, clock.now() + Duration::from_secs(1))
-        });
+        let drainer = threads.spawn(|| queue.drain_until(&SystemClock, far_off()));
         eventually("the queue is closed", || queue.is_closed());
         queue.close(Close::Abort);
         assert_eq!(
