@@ -94,9 +94,10 @@ fn answer(batch: &mut Vec<Entry<u64, u64>>) {
     }
 }
 
-/// A channel of operations, each with a channel for its reply.
+/// A channel of operations, each with a channel for its reply. `$queued` takes what else there is, at once
+/// where the channel can.
 macro_rules! channel_lane {
-    ($(#[$doc:meta])* $name:ident, $sender:ty, $receiver:ty, $channel:expr, $reply:expr) => {
+    ($(#[$doc:meta])* $name:ident, $sender:ty, $receiver:ty, $channel:expr, $reply:expr, $queued:expr) => {
         $(#[$doc])*
         #[derive(Clone)]
         pub(crate) struct $name($sender);
@@ -109,6 +110,9 @@ macro_rules! channel_lane {
                 let consumer = thread::spawn(move || {
                     while let Ok((op, reply)) = receiver.recv() {
                         reply.send(op).expect("the submitter waits");
+                        for (op, reply) in $queued(&receiver) {
+                            reply.send(op).expect("the submitter waits");
+                        }
                     }
                 });
                 (Self(sender), consumer)
@@ -133,7 +137,8 @@ channel_lane!(
     crossbeam::channel::Sender<(u64, oneshot::Sender<u64>)>,
     oneshot::Receiver<u64>,
     crossbeam::channel::bounded::<(u64, oneshot::Sender<u64>)>,
-    oneshot::channel::<u64>
+    oneshot::channel::<u64>,
+    crossbeam::channel::Receiver::try_iter
 );
 
 channel_lane!(
@@ -142,7 +147,8 @@ channel_lane!(
     crossbeam::channel::Sender<(u64, crossbeam::channel::Sender<u64>)>,
     crossbeam::channel::Receiver<u64>,
     crossbeam::channel::bounded::<(u64, crossbeam::channel::Sender<u64>)>,
-    || crossbeam::channel::bounded::<u64>(1)
+    || crossbeam::channel::bounded::<u64>(1),
+    crossbeam::channel::Receiver::try_iter
 );
 
 channel_lane!(
@@ -151,7 +157,8 @@ channel_lane!(
     mpsc::SyncSender<(u64, mpsc::SyncSender<u64>)>,
     mpsc::Receiver<u64>,
     mpsc::sync_channel::<(u64, mpsc::SyncSender<u64>)>,
-    || mpsc::sync_channel::<u64>(1)
+    || mpsc::sync_channel::<u64>(1),
+    mpsc::Receiver::try_iter
 );
 
 channel_lane!(
@@ -160,7 +167,8 @@ channel_lane!(
     flume::Sender<(u64, oneshot::Sender<u64>)>,
     oneshot::Receiver<u64>,
     flume::bounded::<(u64, oneshot::Sender<u64>)>,
-    oneshot::channel::<u64>
+    oneshot::channel::<u64>,
+    flume::Receiver::drain
 );
 
 channel_lane!(
@@ -169,5 +177,10 @@ channel_lane!(
     kanal::Sender<(u64, oneshot::Sender<u64>)>,
     oneshot::Receiver<u64>,
     kanal::bounded::<(u64, oneshot::Sender<u64>)>,
-    oneshot::channel::<u64>
+    oneshot::channel::<u64>,
+    |receiver: &kanal::Receiver<_>| {
+        let mut queued = Vec::new();
+        receiver.drain_into(&mut queued).expect("the lane is open");
+        queued
+    }
 );
