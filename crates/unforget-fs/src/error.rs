@@ -17,7 +17,7 @@ use crate::Owner;
 pub enum Error {
     /// Another process, or another thread that was faster, holds the lock.
     #[error(
-        "{} is locked by {}; waited {:.1} s; wait for it to finish or end it: the lock goes with its process",
+        "{} is locked by {}; waited {:.1} s; wait for it to finish, or end it",
         path.display(), Holder(holder.as_deref()), waited.as_secs_f64()
     )]
     Locked {
@@ -130,8 +130,21 @@ pub enum Error {
         opened_by: u32,
     },
 
+    /// A lease ran out, or somebody took it over, before it was renewed or released.
+    #[error(
+        "the lease {} was lost{}; what was done since its last renewal may overlap with another process; \
+         take it again",
+        path.display(), Successor(holder.as_deref())
+    )]
+    LeaseLost {
+        /// The file of the lease.
+        path: PathBuf,
+        /// Who has it now, if anybody has.
+        holder: Option<Box<Owner>>,
+    },
+
     /// The file system has no advisory locks, so nothing would be excluded.
-    #[error("the file system of {} does not support locks; use a local file system", path.display())]
+    #[error("the file system of {} does not support locks; use a local file system, or a `DotLock`", path.display())]
     LocksUnsupported {
         /// The lock file.
         path: PathBuf,
@@ -213,6 +226,7 @@ impl Error {
             | Self::Exposed { .. }
             | Self::LockReplaced { .. }
             | Self::Forked { .. }
+            | Self::LeaseLost { .. }
             | Self::LocksUnsupported { .. }
             | Self::PartlyReplaced { .. }
             | Self::Untrusted { .. }
@@ -238,6 +252,17 @@ impl fmt::Display for Holder<'_> {
         match self.0 {
             Some(owner) => owner.fmt(f),
             None => f.write_str("a process that left no record"),
+        }
+    }
+}
+
+struct Successor<'a>(Option<&'a Owner>);
+
+impl fmt::Display for Successor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(owner) => write!(f, " to {owner}"),
+            None => Ok(()),
         }
     }
 }
@@ -271,6 +296,7 @@ mod tests {
             (Error::Exposed { path: path.clone(), mode: 0o755 }, false),
             (Error::LockReplaced { path: path.clone() }, false),
             (Error::Forked { path: path.clone(), opened_by: 12 }, false),
+            (Error::LeaseLost { path: path.clone(), holder: None }, false),
             (
                 Error::LocksUnsupported { path: path.clone(), source: cause(io::ErrorKind::Unsupported) },
                 false,

@@ -11,8 +11,17 @@ use crate::Error;
 
 /// Takes the lock if it is free.
 pub(crate) fn try_lock(file: &File, path: &Path) -> Result<bool, Error> {
+    attempt(|| file.try_lock(), path)
+}
+
+/// Takes the lock together with others that share it, if nobody has it for itself.
+pub(crate) fn try_lock_shared(file: &File, path: &Path) -> Result<bool, Error> {
+    attempt(|| file.try_lock_shared(), path)
+}
+
+fn attempt(call: impl Fn() -> Result<(), TryLockError>, path: &Path) -> Result<bool, Error> {
     loop {
-        match file.try_lock() {
+        match call() {
             Ok(()) => return Ok(true),
             Err(TryLockError::WouldBlock) => return Ok(false),
             Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Interrupted => {}

@@ -121,6 +121,10 @@ mod kernel_lock;
 mod lock_file;
 mod turnstile;
 
+mod dot_lock;
+mod git_lock;
+mod lease;
+
 mod nonce;
 mod sharing;
 mod timestamp;
@@ -129,9 +133,12 @@ pub use atomic_file::{AtomicFile, CommitError};
 pub use create_dir::create_dir_all;
 pub use create_new::create_new;
 pub use disk::{Disk, RealDisk};
+pub use dot_lock::DotLock;
 pub use error::Error;
 pub use files::Files;
-pub use lock_file::{LockFile, LockOptions, Owner};
+pub use git_lock::GitLock;
+pub use lease::Lease;
+pub use lock_file::{LockFile, LockOptions, Owner, SharedLock};
 pub use private_file::ensure_file;
 pub use replace::{Durability, ReplaceOptions, SymlinkPolicy, replace, replace_if, replace_many};
 pub use secure_dir::SecureDir;

@@ -3,27 +3,28 @@
 mod held;
 mod options;
 mod owner;
+mod place;
+mod shared;
+mod waiting;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use unforget_sync::retry;
-
-use crate::dir::{self, Dir};
-use crate::disk::{Entry, Open, RealDisk};
+use crate::dir::Dir;
 use crate::{Error, kernel_lock};
 
-use held::{Reservation, Slot};
+use held::Slot;
 pub use options::LockOptions;
 pub use owner::Owner;
-use owner::{RECORD_LIMIT, Record};
-
-/// How often a file is opened again because its name went to another file meanwhile. Every time costs
-/// somebody a release, so many in a row only mean a busy lock.
-const OPENED_AT_MOST: u32 = 16;
+pub(crate) use owner::Record;
+pub(crate) use place::{
+    Locked, Mode, is_named, open_existing, open_regular, read_at, read_content, read_record, write_line,
+    write_record,
+};
+pub use shared::SharedLock;
+pub(crate) use waiting::{Refusal, wait};
 
 /// A lock between processes, held until it is released or dropped, or its process ends.
 ///
@@ -81,15 +82,7 @@ impl LockFile {
     ///
     /// Sleeps between attempts, up to the timeout. No lock is held meanwhile.
     pub fn acquire(path: &Path, options: &LockOptions) -> Result<Self, Error> {
-        let began = options.clock.now();
-        let outcome = retry(
-            &*options.clock,
-            &options.polling(),
-            |refusal| matches!(refusal, Refusal::Busy),
-            || Self::attempt(path, options),
-        );
-        outcome
-            .map_err(|refusal| refusal.into_error(path, options.clock.now().saturating_duration_since(began)))
+        wait(path, options, || Self::attempt(path, options))
     }
 
     /// Acquires the lock if it is free; the timeout of `options` has no meaning here.
@@ -110,17 +103,10 @@ impl LockFile {
     ///
     /// [`Error::Io`]; a missing file is not an error.
     pub fn holder(path: &Path) -> Result<Option<Owner>, Error> {
-        let Some(file) = open_existing(path)? else { return Ok(None) };
-        let entry = dir::entry_of(&file).map_err(|e| Error::io("look at", path, e))?;
-        if !entry.is_regular() {
-            return Err(Error::NotRegular { path: path.to_owned(), found: entry.kind().as_str() });
-        }
-        match read_record(&file) {
-            Ok(Record::Held(owner)) if !owner.is_provably_dead() => Ok(Some(owner)),
-            Ok(_) => Ok(None),
-            // Where locks are mandatory, nobody reads a locked file.
-            Err(_) if cfg!(windows) => Ok(None),
-            Err(e) => Err(Error::io("read", path, e)),
+        let Some(content) = read_at(path)? else { return Ok(None) };
+        match Record::parse(&content) {
+            Record::Held(owner) if !owner.is_provably_dead() => Ok(Some(owner)),
+            _ => Ok(None),
         }
     }
 
@@ -177,38 +163,15 @@ impl LockFile {
         self.give_back()
     }
 
-    fn attempt(path: &Path, options: &LockOptions) -> Result<Self, Refusal> {
-        let (dir, name) = dir::open_parent(&RealDisk, path)?;
-        for _ in 0..OPENED_AT_MOST {
-            let file = open_regular(&dir, &name)?;
-            let Some(slot) = lock_here(&dir, &name, &file, path)? else { return Err(Refusal::Busy) };
-            // Its last holder may have removed the file between our open and our lock; then others lock
-            // another one.
-            if is_named(&dir, &name, &file).map_err(|e| Error::io("look at", path, e))? {
-                return Self::begin(dir, name, path, file, slot, options).map_err(Refusal::Failed);
-            }
-        }
-        Err(Refusal::Busy)
-    }
-
     /// Turns a kernel lock into a guard: looks who was here before, and signs.
-    fn begin(
-        dir: Dir,
-        name: OsString,
-        path: &Path,
-        file: File,
-        slot: Slot,
-        options: &LockOptions,
-    ) -> Result<Self, Error> {
-        let record = read_record(&file).map_err(|e| Error::io("read", path, e))?;
-        if record == Record::Foreign {
-            return Err(Error::ForeignContent { path: path.to_owned() });
-        }
+    fn attempt(path: &Path, options: &LockOptions) -> Result<Self, Refusal> {
+        let locked = Locked::attempt(path, Mode::Exclusive)?;
+        let record = locked.record(path)?;
         let owner = Owner::this_process(record.fence());
-        write_record(&file, &Record::Held(owner.clone()))
+        write_record(&locked.file, &Record::Held(owner.clone()))
             .map_err(|e| Error::io("write the owner to", path, e))?;
-        slot.hold();
         let previous = if let Record::Held(previous) = record { Some(previous) } else { None };
+        let Locked { dir, name, file, slot } = locked;
         let unlink_on_release = options.unlink_on_release;
         Ok(Self {
             dir,
@@ -251,111 +214,6 @@ impl Drop for LockFile {
         // An error has nobody to go to; `release` is for those who want to know.
         let _ = self.give_back();
     }
-}
-
-/// Why an attempt did not get the lock.
-enum Refusal {
-    /// Somebody has it now.
-    Busy,
-    /// Waiting would not help.
-    Failed(Error),
-}
-
-impl Refusal {
-    fn into_error(self, path: &Path, waited: Duration) -> Error {
-        match self {
-            Self::Failed(error) => error,
-            Self::Busy => {
-                let holder = LockFile::holder(path).ok().flatten().map(Box::new);
-                Error::Locked { path: path.to_owned(), holder, waited }
-            }
-        }
-    }
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// Takes the kernel's lock, and a place among the locks of this process; `None` if somebody else has it.
-fn lock_here(dir: &Dir, name: &OsStr, file: &File, path: &Path) -> Result<Option<Slot>, Error> {
-    let entry = dir::entry_of(file).map_err(|e| Error::io("look at", path, e))?;
-    match held::reserve(dir.lock_key(name, &entry)) {
-        Reservation::HeldHere => Err(Error::HeldHere { path: path.to_owned() }),
-        Reservation::Contended => Ok(None),
-        Reservation::Free(slot) => Ok(kernel_lock::try_lock(file, path)?.then_some(slot)),
-    }
-}
-
-/// Whether `name` still names the open file.
-pub(crate) fn is_named(dir: &Dir, name: &OsStr, file: &File) -> io::Result<bool> {
-    let open = dir::entry_of(file)?;
-    Ok(dir.entry(name)?.is_some_and(|named| named.id() == open.id()))
-}
-
-/// Opens or creates a lock file, and refuses what another user or another name could reach.
-///
-/// A FIFO, a device or a link could redirect or block us, and the record would be written into whatever it
-/// is.
-pub(crate) fn open_regular(dir: &Dir, name: &OsStr) -> Result<File, Error> {
-    let path = dir.join(name);
-    let file = dir.open_file(name, Open::OrCreate).map_err(|e| open_error(dir, name, e))?;
-    let entry = dir::entry_of(&file).map_err(|e| Error::io("look at", &path, e))?;
-    if !entry.is_regular() {
-        return Err(Error::NotRegular { path, found: entry.kind().as_str() });
-    }
-    if entry.links() > 1 {
-        return Err(Error::HardLinked { path, links: entry.links() });
-    }
-    if !dir::is_owned_by_us(&entry) {
-        return Err(Error::ForeignOwner { path, uid: entry.uid() });
-    }
-    Ok(file)
-}
-
-/// Opens a file for reading; `None` if it, or its directory, is not there.
-fn open_existing(path: &Path) -> Result<Option<File>, Error> {
-    let (dir, name) = match dir::open_parent(&RealDisk, path) {
-        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
-    };
-    match dir.open_file(&name, Open::Read) {
-        Ok(file) => Ok(Some(file)),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(open_error(&dir, &name, e)),
-    }
-}
-
-/// Says why a lock file did not open; asking again only chooses the message.
-fn open_error(dir: &Dir, name: &OsStr, error: io::Error) -> Error {
-    let path = dir.join(name);
-    match dir.entry(name) {
-        Ok(Some(found)) if found.is_symlink() => Error::Symlink { path },
-        Ok(Some(found)) if !Entry::is_regular(&found) => {
-            Error::NotRegular { path, found: found.kind().as_str() }
-        }
-        _ => Error::io("open", &path, error),
-    }
-}
-
-fn read_record(mut file: &File) -> io::Result<Record> {
-    use std::io::Seek;
-
-    let mut content = Vec::new();
-    file.rewind()?;
-    file.take(RECORD_LIMIT).read_to_end(&mut content)?;
-    Ok(Record::parse(&content))
-}
-
-/// Writes the record over the old one and cuts off what is longer, in this order: a file that is empty for a
-/// moment would say "released cleanly" after a crash in that moment. The space is already there, so a full
-/// disk does not matter.
-fn write_record(file: &File, record: &Record) -> io::Result<()> {
-    let line = record.to_line().ok_or(io::ErrorKind::InvalidData)?;
-    dir::write_at_start(file, line.as_bytes())?;
-    file.set_len(line.len() as u64)
 }
 
 #[cfg(unix)]

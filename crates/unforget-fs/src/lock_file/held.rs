@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::place::Mode;
 use crate::dir::LockKey;
 
 /// A lock of this process, with the process that took it: a forked child inherits the table and holds
@@ -17,8 +18,11 @@ struct Place {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// The kernel is being asked.
     Trying,
-    Held,
+    Exclusive,
+    /// This many guards share it.
+    Shared(usize),
 }
 
 /// What asking for a place gave.
@@ -41,30 +45,40 @@ pub(super) struct Slot {
 }
 
 /// Reserves the place of a file.
-pub(super) fn reserve(key: LockKey) -> Reservation {
+pub(super) fn reserve(key: LockKey, mode: Mode) -> Reservation {
     let pid = std::process::id();
     let mut held = table();
-    match held.get(&key).filter(|place| place.pid == pid).map(|place| place.state) {
-        Some(State::Held) => Reservation::HeldHere,
-        Some(State::Trying) => Reservation::Contended,
-        None => {
-            held.insert(key.clone(), Place { pid, state: State::Trying });
-            Reservation::Free(Slot { key, pid })
-        }
-    }
+    let state = match (held.get(&key).filter(|place| place.pid == pid).map(|place| place.state), mode) {
+        (None, _) => State::Trying,
+        // The kernel will agree: it has granted what is shared here.
+        (Some(State::Shared(guards)), Mode::Shared) => State::Shared(guards + 1),
+        (Some(State::Trying), _) => return Reservation::Contended,
+        (Some(State::Exclusive | State::Shared(_)), _) => return Reservation::HeldHere,
+    };
+    held.insert(key.clone(), Place { pid, state });
+    Reservation::Free(Slot { key, pid })
 }
 
 impl Slot {
     /// Notes that the kernel gave the lock.
-    pub(super) fn hold(&self) {
-        table().insert(self.key.clone(), Place { pid: self.pid, state: State::Held });
+    pub(super) fn hold(&self, mode: Mode) {
+        let mut held = table();
+        let Some(place) = held.get_mut(&self.key) else { return };
+        if place.state == State::Trying {
+            place.state = if mode == Mode::Exclusive { State::Exclusive } else { State::Shared(1) };
+        }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if self.pid == std::process::id() {
-            table().remove(&self.key);
+        if self.pid != std::process::id() {
+            return;
+        }
+        let mut held = table();
+        match held.get_mut(&self.key).map(|place| &mut place.state) {
+            Some(State::Shared(guards)) if *guards > 1 => *guards -= 1,
+            _ => drop(held.remove(&self.key)),
         }
     }
 }

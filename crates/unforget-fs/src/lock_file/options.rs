@@ -10,7 +10,7 @@ use unforget_sync::{Backoff, Clock, SystemClock};
 pub struct LockOptions {
     timeout: Duration,
     backoff: Backoff,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(super) unlink_on_release: bool,
 }
 

@@ -17,6 +17,9 @@ pub(crate) const RECORD_LIMIT: u64 = 4096;
 /// A program path is cut to this many characters. Escaped, they need at most half of [`RECORD_LIMIT`].
 const EXE_LIMIT: usize = 300;
 
+/// A machine id has 32 characters; something much longer is not one.
+const MACHINE_LIMIT: usize = 64;
+
 /// Fence numbers are below 2^53, so that every JSON reader gets them whole; microseconds reach it in the year
 /// 2255.
 const FENCE_LIMIT: u64 = 1 << 53;
@@ -31,9 +34,14 @@ pub struct Owner {
     pub start: Option<u64>,
     /// The random id of this boot of the machine, where the system tells.
     pub boot: Option<String>,
+    /// The id that the machine keeps from boot to boot, where it has one.
+    pub machine: Option<String>,
     /// The namespace of the process id: containers on one host count for themselves.
     #[serde(rename = "pidns")]
     pub pid_namespace: Option<u64>,
+    /// The namespace of the time of its beginning: clocks since boot may be shifted for a container.
+    #[serde(rename = "timens")]
+    pub time_namespace: Option<u64>,
     /// The name of the host.
     pub host: String,
     /// Differs for every acquisition.
@@ -56,7 +64,9 @@ impl Owner {
             pid: process.pid,
             start: process.start,
             boot: process.boot,
+            machine: process.machine,
             pid_namespace: process.pid_namespace,
+            time_namespace: process.time_namespace,
             host: process.host,
             nonce: nonce::random_hex(),
             fence: after_previous.max(now_us()),
@@ -67,15 +77,33 @@ impl Owner {
 
     /// Whether this process is certainly gone.
     ///
-    /// Certain means: recorded in this boot of this machine and in our pid namespace, and the id is free or
-    /// belongs to a process that began at another time. In every other case the answer is `false`.
+    /// Certain is one of two things. It was recorded in this boot of this machine and in our pid namespace, and
+    /// its id is free, or belongs to a process that began at another time, or to one that ended and is only
+    /// kept for its parent to ask how. Or it was recorded on this machine in another boot. In every other case, and whenever something is not known, the answer is `false`.
+    ///
+    /// Machines that were cloned together with their machine id (`machine-id(5)` says to reset it) are taken
+    /// for one machine.
     pub fn is_provably_dead(&self) -> bool {
         let here = Process::current();
-        let is_comparable = self.boot.is_some()
-            && self.boot == here.boot
-            && self.pid_namespace.is_some()
-            && self.pid_namespace == here.pid_namespace;
-        is_comparable && !process::may_be_running(self.pid, self.start)
+        let (Some(boot), Some(boot_here)) = (&self.boot, &here.boot) else { return false };
+        // The id of a boot is random, so where it is the same, a machine without an id is the same as well.
+        if self.machine != here.machine {
+            return false;
+        }
+        if boot != boot_here {
+            return self.machine.is_some();
+        }
+        let same_ids = self.pid_namespace.is_some() && self.pid_namespace == here.pid_namespace;
+        let same_times = self.time_namespace.is_some() && self.time_namespace == here.time_namespace;
+        same_ids && !process::may_be_running(self.pid, self.start.filter(|_| same_times))
+    }
+
+    /// Whether this is the process that asks.
+    pub(crate) fn is_this_process(&self) -> bool {
+        let here = Process::current();
+        (self.pid, self.start, &self.boot, &self.machine, self.pid_namespace)
+            == (here.pid, here.start, &here.boot, &here.machine, here.pid_namespace)
+            && self.host == here.host
     }
 }
 
@@ -174,7 +202,9 @@ struct Process {
     pid: u32,
     start: Option<u64>,
     boot: Option<String>,
+    machine: Option<String>,
     pid_namespace: Option<u64>,
+    time_namespace: Option<u64>,
     host: String,
     exe: String,
 }
@@ -194,7 +224,9 @@ impl Process {
             pid,
             start: process::start_of(pid),
             boot: process::boot(),
-            pid_namespace: process::pid_namespace(),
+            machine: process::machine(),
+            pid_namespace: process::namespace("pid"),
+            time_namespace: process::namespace("time"),
             host: process::host(),
             exe: exe.chars().take(EXE_LIMIT).collect(),
         }
@@ -208,20 +240,43 @@ mod process {
     use rustix::io::Errno;
     use rustix::process::{Pid, test_kill_process};
 
-    /// Field 22 of `/proc/<pid>/stat`, see `proc_pid_stat(5)`. The second field is the program's name in
-    /// parentheses, which may itself hold spaces and parentheses, so fields are counted from the last one.
+    /// When a process began.
     pub(super) fn start_of(pid: u32) -> Option<u64> {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let after_name = stat.rsplit_once(')')?.1;
-        after_name.split_ascii_whitespace().nth(19)?.parse().ok()
+        Some(Stat::of(pid)?.start)
+    }
+
+    /// What `/proc/<pid>/stat` says, see `proc_pid_stat(5)`.
+    struct Stat {
+        start: u64,
+        /// It ended, and its parent has not asked for its exit status yet. It has no files any more: they are
+        /// closed before. If only its first thread ended, the others are still counted.
+        is_zombie: bool,
+    }
+
+    impl Stat {
+        /// Fields 3, 20 and 22. The second field is the program's name in parentheses, which may itself hold
+        /// spaces and parentheses, so fields are counted from the last one.
+        fn of(pid: u32) -> Option<Self> {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let fields: Vec<_> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+            let threads: u64 = fields.get(17)?.parse().ok()?;
+            let is_zombie = matches!(*fields.first()?, "Z" | "X") && threads <= 1;
+            Some(Self { start: fields.get(19)?.parse().ok()?, is_zombie })
+        }
     }
 
     pub(super) fn boot() -> Option<String> {
         Some(std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned())
     }
 
-    pub(super) fn pid_namespace() -> Option<u64> {
-        Some(std::fs::metadata("/proc/self/ns/pid").ok()?.ino())
+    /// `machine-id(5)`; an empty file, as images of containers have, is no id.
+    pub(super) fn machine() -> Option<String> {
+        let id = std::fs::read_to_string("/etc/machine-id").ok()?.trim().to_owned();
+        (!id.is_empty() && id.len() <= super::MACHINE_LIMIT).then_some(id)
+    }
+
+    pub(super) fn namespace(kind: &str) -> Option<u64> {
+        Some(std::fs::metadata(format!("/proc/self/ns/{kind}")).ok()?.ino())
     }
 
     pub(super) fn host() -> String {
@@ -231,9 +286,9 @@ mod process {
     /// Whether the process that had this id and began at `start` may still run.
     pub(super) fn may_be_running(pid: u32, start: Option<u64>) -> bool {
         let Some(id) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return true };
-        match (test_kill_process(id), start, start_of(pid)) {
-            (Err(Errno::SRCH), _, _) => false,
-            (_, Some(recorded), Some(found)) => recorded == found,
+        match (test_kill_process(id), start, Stat::of(pid)) {
+            (Err(Errno::SRCH), _, _) | (_, _, Some(Stat { is_zombie: true, .. })) => false,
+            (_, Some(recorded), Some(found)) => recorded == found.start,
             _ => true,
         }
     }
@@ -249,7 +304,11 @@ mod process {
         None
     }
 
-    pub(super) fn pid_namespace() -> Option<u64> {
+    pub(super) fn machine() -> Option<String> {
+        None
+    }
+
+    pub(super) fn namespace(_kind: &str) -> Option<u64> {
         None
     }
 
@@ -269,12 +328,25 @@ mod tests {
     use super::*;
 
     fn owner() -> impl Strategy<Value = Owner> {
-        let identity = (any::<u32>(), any::<Option<u64>>(), any::<Option<String>>(), any::<Option<u64>>());
+        let identity =
+            (any::<u32>(), any::<Option<u64>>(), any::<[Option<String>; 2]>(), any::<[Option<u64>; 2]>());
         let words = (any::<String>(), any::<String>(), any::<String>());
         (identity, words, 0..FENCE_LIMIT, any::<u64>()).prop_map(|(identity, words, fence, since_ms)| {
-            let (pid, start, boot, pid_namespace) = identity;
+            let (pid, start, [boot, machine], [pid_namespace, time_namespace]) = identity;
             let (host, nonce, exe) = words;
-            Owner { pid, start, boot, pid_namespace, host, nonce, fence, since_ms, exe }
+            Owner {
+                pid,
+                start,
+                boot,
+                machine,
+                pid_namespace,
+                time_namespace,
+                host,
+                nonce,
+                fence,
+                since_ms,
+                exe,
+            }
         })
     }
 
@@ -364,12 +436,30 @@ mod tests {
         assert!(unused_id.is_provably_dead(), "above every limit of Linux for process ids");
         for uncertain in [
             Owner { boot: None, ..unused_id.clone() },
-            Owner { boot: Some("another".into()), ..unused_id.clone() },
+            Owner { machine: Some("another".into()), ..unused_id.clone() },
+            Owner { boot: Some("another".into()), machine: None, ..unused_id.clone() },
             Owner { pid_namespace: None, ..unused_id.clone() },
             Owner { pid_namespace: Some(1), ..unused_id.clone() },
-            Owner { start: None, ..us },
+            Owner { time_namespace: Some(1), ..began_earlier },
+            Owner { start: None, ..us.clone() },
         ] {
             assert!(!uncertain.is_provably_dead(), "{uncertain:?}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn another_boot_of_this_machine_has_ended() {
+        let before = Owner { boot: Some("another".into()), ..Owner::this_process(None) };
+        assert_eq!(before.is_provably_dead(), before.machine.is_some(), "{before:?}");
+        let elsewhere = Owner { machine: Some("another".into()), ..before };
+        assert!(!elsewhere.is_provably_dead(), "another machine may be running");
+    }
+
+    #[test]
+    fn a_record_without_the_later_fields_is_read() {
+        let line = br#"{"v":1,"pid":7,"start":1,"boot":"b","pidns":2,"host":"h","nonce":"n","fence":3,"since":4,"exe":"e"}"#;
+        let Record::Held(owner) = Record::parse(line) else { panic!("it names its holder") };
+        assert_eq!((owner.pid, owner.machine, owner.time_namespace), (7, None, None));
     }
 }

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use unforget_fs::{Durability, Error, ReplaceOptions, replace_if};
+
 /// Nothing here takes a tenth of this, also on a busy machine; reaching it is a failure.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
@@ -43,6 +45,12 @@ fn entry() {
     let part = Part { path, times };
     match role.as_str() {
         "atomic_file::write" => crate::atomic_file::write(&part),
+        "dot_lock::die" => crate::dot_lock::die(&part),
+        "dot_lock::hold" => crate::dot_lock::hold(&part),
+        "dot_lock::increment" => crate::dot_lock::increment(&part),
+        "git::add_items" => crate::git_lock::add_items(&part),
+        "git::hold" => crate::git_lock::hold(&part),
+        "lease::hold" => crate::lease::hold(&part),
         "lock::hold" => crate::lock_file::hold(&part),
         "lock::increment" => crate::lock_file::increment(&part, false),
         "lock::increment_unlink" => crate::lock_file::increment(&part, true),
@@ -50,6 +58,7 @@ fn entry() {
         "replace::storm" => crate::replace::storm(&part),
         "replace::try_once" => crate::replace_refusals::try_once(&part),
         "secure_dir::create" => crate::secure_dir::create(&part),
+        "shared::hold" => crate::lock_shared::hold(&part),
         "turnstile::hold" => crate::turnstile::hold(&part),
         "turnstile::increment" => crate::turnstile::increment(&part),
         unknown => panic!("no role is called {unknown}"),
@@ -127,6 +136,29 @@ impl Child {
         self.process.wait().expect("it ends");
     }
 
+    /// Stops the process where it is, as control-Z does, and waits until it is stopped.
+    pub(crate) fn stop(&self) {
+        use rustix::process::{Signal, WaitOptions, waitpid};
+        self.signal(Signal::STOP);
+        let options = WaitOptions::UNTRACED;
+        let (_, status) =
+            waitpid(Some(self.unix_pid()), options).expect("it is our child").expect("it changed");
+        assert!(status.stopped(), "{status:?}");
+    }
+
+    /// Lets a stopped process go on.
+    pub(crate) fn go_on(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(self.unix_pid(), signal).expect("it is our child");
+    }
+
+    fn unix_pid(&self) -> rustix::process::Pid {
+        i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id")
+    }
+
     /// Hears the rest and waits for a good end.
     pub(crate) fn finish(mut self) -> Vec<String> {
         let rest = std::iter::from_fn(|| self.hear()).collect();
@@ -141,6 +173,15 @@ impl Drop for Child {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Adds one to the number in the file `counter` beside a lock, if `still_ours` agrees at the last moment.
+pub(crate) fn add_one(lock: &Path, still_ours: impl FnOnce() -> Result<(), Error>) {
+    let counter = lock.with_file_name("counter");
+    let value: u32 = std::fs::read_to_string(&counter).expect("readable").parse().expect("a whole number");
+    let options = ReplaceOptions::new().durability(Durability::None);
+    let next = (value + 1).to_string();
+    replace_if(&counter, next.as_bytes(), &options, still_ours).expect("replaced under the lock");
 }
 
 /// Waits until `condition` holds.

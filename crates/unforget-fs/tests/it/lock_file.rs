@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use unforget_fs::{Durability, Error, LockFile, LockOptions, ReplaceOptions, replace_if};
+use unforget_fs::{Error, LockFile, LockOptions};
 use unforget_sync::{Backoff, Clock, ManualClock};
 
-use crate::child::{Child, DEADLINE, Part, names_in, say, wait_for_parent};
+use crate::child::{Child, DEADLINE, Part, add_one, names_in, say, wait_for_parent};
 
 /// Waits as long as it takes; a lock that is never free fails by the deadline of the test.
 fn patient() -> LockOptions {
@@ -39,7 +39,7 @@ pub(crate) fn increment(part: &Part, unlink: bool) {
         if let Some(previous) = guard.previous_unclean() {
             say(&format!("after {}", previous.pid));
         }
-        add_one(&guard);
+        add_one(guard.path(), || guard.verify());
         guard.release().expect("released");
         say("one");
     }
@@ -49,17 +49,9 @@ pub(crate) fn increment(part: &Part, unlink: bool) {
 pub(crate) fn increment_and_stop(part: &Part) {
     increment(&Part { path: part.path.clone(), times: part.times - 1 }, false);
     let guard = LockFile::acquire(&part.path, &patient()).expect("acquired");
-    add_one(&guard);
+    add_one(guard.path(), || guard.verify());
     say("in flight");
     wait_for_parent();
-}
-
-fn add_one(guard: &LockFile) {
-    let counter = guard.path().with_file_name("counter");
-    let value: u32 = fs::read_to_string(&counter).expect("readable").parse().expect("a whole number");
-    let options = ReplaceOptions::new().durability(Durability::None);
-    let next = (value + 1).to_string();
-    replace_if(&counter, next.as_bytes(), &options, || guard.verify()).expect("replaced under the lock");
 }
 
 fn counter_in(root: &Path) -> usize {
@@ -184,7 +176,7 @@ fn threads_take_one_lock_one_after_the_other() {
         while added < 100 {
             match try_acquire(&path) {
                 Ok(guard) => {
-                    add_one(&guard);
+                    add_one(guard.path(), || guard.verify());
                     added += 1;
                 }
                 Err(Error::HeldHere { .. } | Error::Locked { .. }) => std::thread::yield_now(),
