@@ -12,6 +12,7 @@ mod dot_lock;
 mod git_lock;
 mod lease;
 mod lock_file;
+mod lock_model;
 mod lock_refusals;
 mod lock_shared;
 mod replace;
