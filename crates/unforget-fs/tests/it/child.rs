@@ -51,9 +51,11 @@ fn entry() {
         "git::add_items" => crate::git_lock::add_items(&part),
         "git::hold" => crate::git_lock::hold(&part),
         "lease::hold" => crate::lease::hold(&part),
+        "fork::hold" => crate::lock_fork::hold(&part),
         "lock::hold" => crate::lock_file::hold(&part),
         "lock::increment" => crate::lock_file::increment(&part, false),
         "lock::increment_unlink" => crate::lock_file::increment(&part, true),
+        "lock::increment_politely" => crate::lock_torture::increment(&part),
         "lock::increment_and_stop" => crate::lock_file::increment_and_stop(&part),
         "replace::storm" => crate::replace::storm(&part),
         "replace::try_once" => crate::replace_refusals::try_once(&part),
@@ -157,6 +159,11 @@ impl Child {
 
     fn unix_pid(&self) -> rustix::process::Pid {
         i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id")
+    }
+
+    /// Whether the process is gone.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.process.try_wait().expect("it is our child").is_some()
     }
 
     /// Hears the rest and waits for a good end.
