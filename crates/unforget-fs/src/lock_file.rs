@@ -201,9 +201,16 @@ impl LockFile {
 
     fn leave_file(&self) -> Result<(), Error> {
         self.verify()?;
-        if self.unlink_on_release {
-            return self.dir.unlink(&self.name).map_err(|e| Error::io("remove", &self.path, e));
+        let removed = self.unlink_on_release.then(|| self.dir.unlink(&self.name));
+        match removed {
+            Some(Ok(())) => Ok(()),
+            // The file stays, and its next holder must not take us for dead.
+            Some(Err(e)) => self.write_release().and(Err(Error::io("remove", &self.path, e))),
+            None => self.write_release(),
         }
+    }
+
+    fn write_release(&self) -> Result<(), Error> {
         let released = Record::Released { fence: self.owner.fence };
         write_record(&self.file, &released).map_err(|e| Error::io("write the release to", &self.path, e))
     }

@@ -169,3 +169,42 @@ impl Draft {
         DotLock { dir, name: name.to_owned(), path, file, owner, previous, is_held: true }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory with a lock that is held, and an owner that was found there before and is dead.
+    fn overtaken() -> (tempfile::TempDir, DotLock, Owner) {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("x.lock");
+        let dead = DotLock::try_acquire(&path).unwrap().owner().clone();
+        let held = DotLock::try_acquire(&path).expect("it was dropped");
+        (root, held, dead)
+    }
+
+    #[test]
+    fn who_comes_too_late_to_a_dead_owner_leaves_the_living_one() {
+        let (root, held, dead) = overtaken();
+        let outcome = take_over(&held.dir, &held.name, dead, DEPTH);
+        assert!(matches!(outcome, Ok(None)), "somebody has taken over since");
+        held.verify().expect("it holds it still");
+        held.release().unwrap();
+        assert_eq!(root.path().read_dir().unwrap().count(), 0, "nothing is left of the second lock");
+    }
+
+    #[test]
+    fn who_comes_too_late_to_a_free_name_leaves_the_one_who_has_it() {
+        let (_root, held, _) = overtaken();
+        assert!(matches!(create(&held.dir, &held.name), Ok(None)), "somebody was faster");
+        held.verify().expect("it holds it still");
+    }
+
+    #[test]
+    fn a_second_lock_that_is_held_is_waited_for() {
+        let (_root, held, dead) = overtaken();
+        let second = take_second(&held.dir, &held.name, DEPTH).map_err(|_| ()).expect("it is free");
+        assert!(matches!(take_over(&held.dir, &held.name, dead, DEPTH), Err(Refusal::Busy)));
+        second.release().unwrap();
+    }
+}

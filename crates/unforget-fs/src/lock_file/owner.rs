@@ -462,4 +462,22 @@ mod tests {
         let Record::Held(owner) = Record::parse(line) else { panic!("it names its holder") };
         assert_eq!((owner.pid, owner.machine, owner.time_namespace), (7, None, None));
     }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_that_ended_is_dead_before_its_parent_asks() {
+        let mut child =
+            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let pid = child.id();
+        let owner = Owner { pid, start: process::start_of(pid), ..Owner::this_process(None) };
+        assert!(!owner.is_provably_dead(), "it waits for input");
+        drop(child.stdin.take());
+        let began = std::time::Instant::now();
+        while !owner.is_provably_dead() {
+            assert!(began.elapsed().as_secs() < 10, "it has ended, and only its id is left");
+            std::thread::yield_now();
+        }
+        assert!(std::path::Path::new(&format!("/proc/{pid}")).exists(), "its parent has not asked");
+        child.wait().unwrap();
+    }
 }

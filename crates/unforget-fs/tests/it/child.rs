@@ -52,6 +52,8 @@ fn entry() {
         "git::hold" => crate::git_lock::hold(&part),
         "lease::hold" => crate::lease::hold(&part),
         "fork::hold" => crate::lock_fork::hold(&part),
+        "lock::release_twice" => crate::lock_attacks::release_twice(&part),
+        "lock::try_every_kind" => crate::lock_attacks::try_every_kind(&part),
         "lock::hold" => crate::lock_file::hold(&part),
         "lock::increment" => crate::lock_file::increment(&part, false),
         "lock::increment_unlink" => crate::lock_file::increment(&part, true),

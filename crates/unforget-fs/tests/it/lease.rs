@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use unforget_fs::{Error, Lease, LockOptions};
 use unforget_sync::{Clock, ManualClock};
@@ -82,6 +82,46 @@ fn who_renews_while_others_watch_keeps_it() {
         let outcome = Lease::acquire(&path, Duration::from_secs(30), &watcher);
         assert!(matches!(outcome, Err(Error::Locked { .. })), "{outcome:?}");
         first.renew().unwrap();
+    }
+}
+
+/// A clock under which a lease is renewed whenever somebody waits.
+#[derive(Debug)]
+struct Renewing {
+    clock: Arc<ManualClock>,
+    lease: Mutex<Lease>,
+}
+
+impl Clock for Renewing {
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.clock.sleep(duration);
+        self.lease.lock().unwrap().renew().expect("nobody takes what is renewed");
+    }
+}
+
+#[test]
+fn a_lease_that_is_renewed_meanwhile_does_not_run_out_for_who_watches() {
+    let (_root, path) = empty_dir();
+    let clock = Arc::new(ManualClock::new());
+    let lease = Lease::acquire(&path, Duration::from_secs(3), &on(&clock)).unwrap();
+    let renewing = Arc::new(Renewing { clock, lease: Mutex::new(lease) });
+    let watcher = LockOptions::new().clock(renewing).timeout(Duration::from_secs(10));
+    let outcome = Lease::acquire(&path, Duration::from_secs(3), &watcher);
+    assert!(matches!(outcome, Err(Error::Locked { .. })), "{outcome:?}");
+}
+
+#[test]
+fn fences_grow_also_when_the_clock_was_set_back() {
+    let (_root, path) = empty_dir();
+    let ahead = (1_u64 << 53) - 100;
+    fs::write(&path, format!("{{\"v\":1,\"released\":true,\"fence\":{ahead}}}\n")).unwrap();
+    for expected in [ahead + 1, ahead + 2] {
+        let lease = Lease::try_acquire(&path, LONG, &LockOptions::new()).unwrap();
+        assert_eq!(lease.fence(), expected);
     }
 }
 

@@ -75,9 +75,9 @@ fn a_provably_dead_owner_is_replaced_under_a_second_lock_that_may_be_left_behind
 
 #[test]
 fn takers_over_that_die_one_inside_the_other_leave_it_to_a_person_and_never_to_two() {
-    let ours = ByExistence::new(Breaking::Replace { reads_again: true }, Judgement::Proof).contenders(4);
-    let stuck = is_safe("existence, ours, four contenders", &ours);
-    assert!(stuck > 0, "three of them have died so, one in the place of the other");
+    let ours = ByExistence::new(Breaking::Replace { reads_again: true }, Judgement::Proof).depth(2);
+    let stuck = is_safe("existence, ours, one second lock less", &ours);
+    assert!(stuck > 0, "two of three have died so, one in the place of the other");
 }
 
 #[test]

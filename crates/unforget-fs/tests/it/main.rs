@@ -11,6 +11,7 @@ mod directory;
 mod dot_lock;
 mod git_lock;
 mod lease;
+mod lock_attacks;
 mod lock_file;
 mod lock_fork;
 mod lock_model;

@@ -38,6 +38,7 @@ pub(super) struct ByExistence {
     judgement: Judgement,
     contenders: usize,
     operators: usize,
+    depth: usize,
 }
 
 const LOOK: u8 = 0;
@@ -61,18 +62,18 @@ type Steps = Vec<(&'static str, World)>;
 
 impl ByExistence {
     pub(super) fn new(breaking: Breaking, judgement: Judgement) -> Self {
-        Self { breaking, judgement, contenders: 3, operators: 0 }
+        Self { breaking, judgement, contenders: 3, operators: 0, depth: DEPTH }
     }
 
-    /// The same with another number of processes that want the lock.
-    pub(super) fn contenders(self, contenders: usize) -> Self {
-        Self { contenders, ..self }
+    /// The same with fewer second locks inside each other.
+    pub(super) fn depth(self, depth: usize) -> Self {
+        Self { depth, ..self }
     }
 
     /// Two processes that wait, and two people who both read that the owner is gone.
     pub(super) fn with_operators(reads_again: bool) -> Self {
         let breaking = Breaking::Operator { reads_again };
-        Self { breaking, judgement: Judgement::Proof, contenders: 2, operators: 2 }
+        Self { breaking, judgement: Judgement::Proof, contenders: 2, operators: 2, depth: DEPTH }
     }
 
     /// Whether the owner of a file may be taken for dead.
@@ -100,7 +101,9 @@ impl ByExistence {
             Breaking::Remove => vec![("finds it dead", world.at(me, REMOVE))],
             Breaking::RenameAside => vec![("finds it dead", world.at(me, RENAME))],
             Breaking::SecondLock { .. } => vec![("finds it dead", world.at(me, TRY_SECOND))],
-            Breaking::Replace { .. } if level == DEPTH => vec![("leaves it to a person", restart(world, me))],
+            Breaking::Replace { .. } if level == self.depth => {
+                vec![("leaves it to a person", restart(world, me))]
+            }
             Breaking::Replace { .. } => {
                 world.processes[me].level += 1;
                 vec![("finds it dead and goes for the second lock", world.at(me, LOOK))]
