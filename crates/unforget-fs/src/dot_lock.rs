@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Error;
 use crate::dir::{self, Dir};
 use crate::disk::RealDisk;
 use crate::lock_file::{LockFile, LockOptions, Owner, is_named, wait};
+use crate::{Error, digest};
 
 /// A lock that is held while its file exists: for file systems without kernel locks.
 ///
@@ -186,12 +186,8 @@ fn place_of(path: &Path) -> Result<(Arc<Dir>, OsString), Error> {
 
 /// The name of the lock under which a dead holder of `name` is replaced.
 ///
-/// Its length does not depend on `name`, so that a longest name has a second lock too. Every process must come
-/// to the same digits: FNV-1a with 64 bits, <http://www.isthe.com/chongo/tech/comp/fnv/>. Two names with the
-/// same digits only wait for each other.
+/// Its length does not depend on `name`, so that a longest name has a second lock too. Two names with the same
+/// digits only wait for each other.
 fn second_name(name: &OsStr) -> OsString {
-    let digits = name.as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!(".unforget-break-{digits:016x}").into()
+    format!(".unforget-break-{:016x}", digest::of(name.as_encoded_bytes())).into()
 }

@@ -42,17 +42,19 @@
 //! The column on the right is not a hope: every operation runs on a [simulated disk](disk) whose power fails at
 //! every moment, and whose every call fails.
 //!
-//! # Locks
+//! # Which lock when
 //!
-//! There are two, and they are not interchangeable:
+//! | | for | excludes by | its holder dies | waits | in one process |
+//! |---|---|---|---|---|---|
+//! | [`LockFile`] | few holders, some time each: a command, a clean-up | the kernel | free at once | polling, to a deadline | twice is [`Error::HeldHere`] |
+//! | [`SharedLock`] | readers that keep a `LockFile` out | the kernel | free at once | polling, to a deadline | any number |
+//! | [`Turnstile`] | busy writers, a moment each | the kernel | free at once | in the kernel, fairly, without a deadline | the second waits |
+//! | [`GitLock`] | a file that git changes too | `X.lock` exists | taken over if provably dead | polling, to a deadline | twice is [`Error::HeldHere`] |
+//! | [`DotLock`] | file systems without kernel locks | its file exists | taken over if provably dead | polling, to a deadline | twice is [`Error::HeldHere`] |
+//! | [`Lease`] | work that goes on when its holder hangs | **nothing**: it passes on, and the resource checks a number | passes on | polling, for the duration at least | the second waits |
 //!
-//! | | [`LockFile`] | [`Turnstile`] |
-//! |---|---|---|
-//! | for | few holders, some time each: a command, a clean-up | busy writers, a moment each |
-//! | waits | polling with random delays, to a deadline | in the kernel, for as long as it takes |
-//! | fair | no | yes |
-//! | taken twice in one process | [`Error::HeldHere`] | the second waits like another process |
-//! | the file | may be removed by its holder | is never removed |
+//! A path is for one kind only, and all programs have to use the same: they do not see each other. Age decides
+//! nothing, except that a lease runs out, which is why it is no lock.
 //!
 //! # Example
 //!
@@ -85,7 +87,11 @@
 //! # Limitations
 //!
 //! - The locks are advisory: they exclude only programs that ask for them. Network file systems may not have
-//!   them at all, which is [`Error::LocksUnsupported`] and never a pretence.
+//!   them at all, which is [`Error::LocksUnsupported`] and never a pretence; [`DotLock`] is for those. Others
+//!   have locks that only one machine sees, and nothing can tell.
+//! - Death is proved by what `/proc` and `/etc/machine-id` say, so on Linux only; elsewhere a [`DotLock`] of a
+//!   killed process stays until a person breaks it. Machines that were cloned with their machine id are taken
+//!   for one.
 //! - Replaced files keep mode and owner, and neither access control lists nor extended attributes nor hard
 //!   links. That needs the right to create files in the directory and space for the old and the new content.
 //! - A directory that cannot be synced because its file system has no such operation is taken as it is.
@@ -125,6 +131,7 @@ mod dot_lock;
 mod git_lock;
 mod lease;
 
+mod digest;
 mod nonce;
 mod sharing;
 mod timestamp;

@@ -124,9 +124,13 @@ impl LockFile {
     /// A number larger than that of every holder before.
     ///
     /// A resource that stores it and refuses smaller ones is safe from a holder that was stopped and woke up
-    /// too late; a number that the resource does not check protects nothing. It is the time of acquisition in
-    /// microseconds, or one more than the last holder's number if that is larger. So it also grows when the
-    /// file was removed in between, provided that the clock was not set back.
+    /// too late; a number that the resource does not check protects nothing. The check and the change have to
+    /// be one step of the resource: a `WHERE fence <= ?` in the same statement, or a lock of its own, as in the
+    /// example of [`Lease`](crate::Lease).
+    ///
+    /// It is the time of acquisition in microseconds, or one more than the last holder's number if that is
+    /// larger. So it also grows when the file was removed or lost its content in between, provided that the
+    /// clock was not set back.
     pub fn fence(&self) -> u64 {
         self.owner.fence
     }

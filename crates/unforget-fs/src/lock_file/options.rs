@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use unforget_sync::{Backoff, Clock, SystemClock};
 
-/// How [`LockFile::acquire`](crate::LockFile::acquire) waits, and what it leaves behind.
+/// How a lock is waited for, and what a [`LockFile`](crate::LockFile) leaves behind.
 #[derive(Debug, Clone)]
 pub struct LockOptions {
     timeout: Duration,
@@ -50,7 +50,8 @@ impl LockOptions {
         self
     }
 
-    /// Removes the file on release, for a directory that should look untouched.
+    /// Removes the file of a [`LockFile`](crate::LockFile) on release, for a directory that should look
+    /// untouched. The other locks always do, or never.
     ///
     /// A file that is kept is cheaper, and its fence numbers grow even when the clock is set back.
     #[must_use]

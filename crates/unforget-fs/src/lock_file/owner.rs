@@ -17,9 +17,6 @@ pub(crate) const RECORD_LIMIT: u64 = 4096;
 /// A program path is cut to this many characters. Escaped, they need at most half of [`RECORD_LIMIT`].
 const EXE_LIMIT: usize = 300;
 
-/// A machine id has 32 characters; something much longer is not one.
-const MACHINE_LIMIT: usize = 64;
-
 /// Fence numbers are below 2^53, so that every JSON reader gets them whole; microseconds reach it in the year
 /// 2255.
 const FENCE_LIMIT: u64 = 1 << 53;
@@ -34,7 +31,7 @@ pub struct Owner {
     pub start: Option<u64>,
     /// The random id of this boot of the machine, where the system tells.
     pub boot: Option<String>,
-    /// The id that the machine keeps from boot to boot, where it has one.
+    /// A digest of the id that the machine keeps from boot to boot, where it has one.
     pub machine: Option<String>,
     /// The namespace of the process id: containers on one host count for themselves.
     #[serde(rename = "pidns")]
@@ -269,10 +266,12 @@ mod process {
         Some(std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned())
     }
 
-    /// `machine-id(5)`; an empty file, as images of containers have, is no id.
+    /// A digest of the machine's id: the id itself is confidential, see `machine-id(5)`. An empty file, as
+    /// images of containers have, is no id.
     pub(super) fn machine() -> Option<String> {
-        let id = std::fs::read_to_string("/etc/machine-id").ok()?.trim().to_owned();
-        (!id.is_empty() && id.len() <= super::MACHINE_LIMIT).then_some(id)
+        let id = std::fs::read_to_string("/etc/machine-id").ok()?;
+        let is_id = !id.trim().is_empty();
+        is_id.then(|| format!("{:016x}", crate::digest::of(id.trim().as_bytes())))
     }
 
     pub(super) fn namespace(kind: &str) -> Option<u64> {
