@@ -23,7 +23,8 @@ use crate::{Error, digest};
 ///
 /// A dead holder is replaced under a second lock of the same kind, after its record was read again inside, so
 /// that of several who found it dead one takes over. The second lock's file is in the same directory; its name
-/// is `.unforget-break-` and 16 hexadecimal digits.
+/// is `.unforget-break-` and 16 hexadecimal digits. One that was left by a process that died in that moment stays
+/// until the next dead holder is replaced.
 ///
 /// A path is for one kind of lock: a `LockFile` and a `DotLock` on the same path do not see each other.
 ///

@@ -6,8 +6,6 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use unforget_sync::Clock;
-
 use crate::Error;
 use crate::lock_file::{LockOptions, Locked, Mode, Owner, Record, Refusal, read_at, wait, write_line};
 use record::Written;
@@ -227,7 +225,7 @@ impl Lease {
     ) -> Result<Self, Refusal> {
         let began = options.clock.now();
         let locked = lock(path)?;
-        let taken = Self::take(&locked, path, duration, seen, &*options.clock);
+        let taken = Self::take(&locked, path, duration, seen, options.clock.now());
         locked.unlock();
         let (written, previous) = taken?;
         let options = options.clone();
@@ -240,17 +238,21 @@ impl Lease {
         path: &Path,
         duration: Duration,
         seen: &mut Option<Sighting>,
-        clock: &dyn Clock,
+        now: Instant,
     ) -> Result<(Written, Option<Owner>), Refusal> {
-        let last_fence = locked.record(path)?.fence();
+        let record = locked.record(path)?;
         let found = Written::read(&locked.file).map_err(|e| Error::io("read", path, e))?;
-        if let Some(found) = &found
-            && !found.owner.is_provably_dead()
-            && !has_run_out(found, seen, clock.now())
-        {
+        let seems_alive = match (&found, &record) {
+            (Some(found), _) if found.owner.is_provably_dead() => false,
+            (Some(found), _) => !has_run_out(&found.owner.nonce, found.renewals, found.duration(), seen, now),
+            // Torn by a power loss, or of a later version: who wrote it may live, and is given our own time.
+            (None, Record::Unreadable) => !has_run_out("", 0, duration, seen, now),
+            (None, _) => false,
+        };
+        if seems_alive {
             return Err(Refusal::Busy);
         }
-        let written = Written::begin(Owner::this_process(last_fence), duration);
+        let written = Written::begin(Owner::this_process(record.fence()), duration);
         write_line(&locked.file, &written.to_line()).map_err(|e| Error::io("write the owner to", path, e))?;
         locked.sync(path)?;
         Ok((written, found.map(|found| found.owner)))
@@ -296,15 +298,22 @@ impl Drop for Lease {
 
 /// Whether the record has been the same for as long as its holder asked for.
 ///
-/// The holder counts from before it wrote, and we count from after we read, so it is the first to know.
-fn has_run_out(found: &Written, seen: &mut Option<Sighting>, now: Instant) -> bool {
+/// The holder counts from before it wrote, and we count from after we had the lock under which we read, so it is
+/// the first to know.
+fn has_run_out(
+    nonce: &str,
+    renewals: u64,
+    duration: Duration,
+    seen: &mut Option<Sighting>,
+    now: Instant,
+) -> bool {
     if let Some(seen) = seen
-        && seen.nonce == found.owner.nonce
-        && seen.renewals == found.renewals
+        && seen.nonce == nonce
+        && seen.renewals == renewals
     {
-        return now.saturating_duration_since(seen.since) >= found.duration();
+        return now.saturating_duration_since(seen.since) >= duration;
     }
-    *seen = Some(Sighting { nonce: found.owner.nonce.clone(), renewals: found.renewals, since: now });
+    *seen = Some(Sighting { nonce: nonce.to_owned(), renewals, since: now });
     false
 }
 

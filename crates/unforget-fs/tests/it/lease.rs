@@ -178,6 +178,23 @@ fn a_lease_is_broken_by_its_nonce_and_no_other() {
 }
 
 #[test]
+fn what_cannot_be_read_is_watched_like_any_other() {
+    for content in [&b"{\"v\":2,\"leader\":\"of a later version\"}\n"[..], b"{\"v\":1,\"pid\":12", &[0; 200]]
+    {
+        let (_root, path) = empty_dir();
+        fs::write(&path, content).unwrap();
+        let clock = Arc::new(ManualClock::new());
+        let duration = Duration::from_secs(3);
+        let outcome = Lease::try_acquire(&path, duration, &on(&clock));
+        assert!(matches!(outcome, Err(Error::Locked { holder: None, .. })), "{outcome:?}");
+        let began = clock.now();
+        let lease = Lease::acquire(&path, duration, &on(&clock)).expect("it has not changed");
+        assert!(clock.now() - began >= duration, "not before our own time");
+        assert_eq!(lease.previous_unclean(), None, "nobody can be named");
+    }
+}
+
+#[test]
 fn a_file_of_something_else_is_no_lease() {
     let (_root, path) = empty_dir();
     fs::write(&path, "my notes").unwrap();
