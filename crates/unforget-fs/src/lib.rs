@@ -53,8 +53,9 @@
 //! | [`DotLock`] | file systems without kernel locks | its file exists | taken over if provably dead | polling, to a deadline | twice is [`Error::HeldHere`] |
 //! | [`Lease`] | work that goes on when its holder hangs | **nothing**: it passes on, and the resource checks a number | passes on | polling, for the duration at least | the second waits |
 //!
-//! A path is for one kind only, and all programs have to use the same: they do not see each other. Age decides
-//! nothing, except that a lease runs out, which is why it is no lock.
+//! A path is for one kind only (`LockFile` and `SharedLock` are one), and all programs have to use the same:
+//! different kinds do not see each other. Age decides nothing, except that a lease runs out, which is why it is
+//! no lock.
 //!
 //! # Example
 //!

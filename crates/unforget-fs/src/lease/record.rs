@@ -58,7 +58,28 @@ impl Written {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_as_nobodys(content in any::<Vec<u8>>()) {
+            prop_assert_eq!(Written::parse(&content), None);
+        }
+
+        #[test]
+        fn what_follows_a_lease_and_what_is_missing_do_not_matter(
+            rest in any::<Vec<u8>>(),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let written = Written::begin(Owner::this_process(None), Duration::from_secs(3));
+            let line = written.to_line();
+            let torn = &line.as_bytes()[..cut.index(line.len() - 1)];
+            prop_assert_eq!(Written::parse(torn), None, "a torn record names nobody");
+            prop_assert_eq!(Written::parse(&[line.as_bytes(), &rest].concat()), Some(written));
+        }
+    }
 
     #[test]
     fn a_lease_is_read_as_it_was_written_and_names_its_holder_as_a_lock_does() {

@@ -51,6 +51,7 @@ fn entry() {
         "git::add_items" => crate::git_lock::add_items(&part),
         "git::hold" => crate::git_lock::hold(&part),
         "lease::hold" => crate::lease::hold(&part),
+        "dot_lock::increment_politely" => crate::lock_torture::increment_by_existence(&part),
         "fork::hold" => crate::lock_fork::hold(&part),
         "lock::release_twice" => crate::lock_attacks::release_twice(&part),
         "lock::try_every_kind" => crate::lock_attacks::try_every_kind(&part),

@@ -5,30 +5,48 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use unforget_fs::{Error, LockFile, LockOptions};
+use unforget_fs::{DotLock, Error, LockFile, LockOptions, Owner};
 use unforget_sync::ManualClock;
 
-use crate::child::{Child, DEADLINE, Part, add_one, names_in, say, wait_until};
-
-const PROCESSES: usize = 8;
-const TIMES: u32 = 200;
-const KILLS: usize = 24;
+use crate::child::{Child, DEADLINE, Part, add_one, say, wait_until};
 
 /// What the next holder may wait for on a machine that is busy with other things.
 const NEXT_HOLDER_AT_MOST: Duration = Duration::from_secs(5);
+
+/// How many work how much, and how many of them are killed.
+struct Torture {
+    role: &'static str,
+    processes: usize,
+    times: u32,
+    kills: usize,
+}
 
 /// Increments the number in the file beside the lock, asking as often as everybody does by default; says who
 /// died before it and when it came after it.
 pub(crate) fn increment(part: &Part) {
     for _ in 0..part.times {
         let guard = LockFile::acquire(&part.path, &LockOptions::new().timeout(DEADLINE)).expect("acquired");
-        if let Some(previous) = guard.previous_unclean() {
-            // The number is the time of acquisition in microseconds.
-            say(&format!("after {} {}", previous.pid, guard.fence()));
-        }
+        say_who_died(guard.previous_unclean());
         add_one(guard.path(), || guard.verify());
         guard.release().expect("released");
         say("one");
+    }
+}
+
+/// The same under a lock by existence.
+pub(crate) fn increment_by_existence(part: &Part) {
+    for _ in 0..part.times {
+        let guard = DotLock::acquire(&part.path, &LockOptions::new().timeout(DEADLINE)).expect("acquired");
+        say_who_died(guard.previous_unclean());
+        add_one(guard.path(), || guard.verify());
+        guard.release().expect("released");
+        say("one");
+    }
+}
+
+fn say_who_died(previous: Option<&Owner>) {
+    if let Some(previous) = previous {
+        say(&format!("after {} {}", previous.pid, now_us()));
     }
 }
 
@@ -55,12 +73,13 @@ impl Heard {
 
 struct Worker {
     child: Child,
+    role: &'static str,
     left: u32,
 }
 
 impl Worker {
-    fn start(lock: &Path, times: u32) -> Self {
-        Self { child: Child::start("lock::increment_politely", lock, times), left: times }
+    fn start(role: &'static str, lock: &Path, times: u32) -> Self {
+        Self { child: Child::start(role, lock, times), role, left: times }
     }
 
     fn hear(&mut self, heard: &mut Heard, lines: impl IntoIterator<Item = String>) {
@@ -91,65 +110,75 @@ fn kill_a_holder(lock: &Path, workers: &mut [Worker]) -> Option<(usize, u64)> {
     Some((victim?, killed))
 }
 
-#[test]
-fn eight_processes_lose_no_increment_when_holders_are_killed_at_random() {
-    let root = tempfile::tempdir().unwrap();
-    let lock = root.path().join("counter.lock");
-    fs::write(root.path().join("counter"), "0").unwrap();
-    let mut workers: Vec<_> = (0..PROCESSES).map(|_| Worker::start(&lock, TIMES)).collect();
-    let (mut heard, mut kills) = (Heard::default(), Vec::new());
-    while kills.len() < KILLS {
-        for _ in 0..some_number(40) {
-            let worker = &mut workers[some_number(PROCESSES)];
-            let line = worker.child.hear();
-            worker.hear(&mut heard, line);
+impl Torture {
+    /// Lets the processes work, kills holders meanwhile, starts another one for the rest of each, and counts.
+    fn run(&self) {
+        let root = tempfile::tempdir().unwrap();
+        let lock = root.path().join("counter.lock");
+        fs::write(root.path().join("counter"), "0").unwrap();
+        let start = |_| Worker::start(self.role, &lock, self.times);
+        let mut workers: Vec<_> = (0..self.processes).map(start).collect();
+        let (mut heard, mut kills) = (Heard::default(), Vec::new());
+        while kills.len() < self.kills {
+            for _ in 0..some_number(40) {
+                let worker = &mut workers[some_number(self.processes)];
+                let line = worker.child.hear();
+                worker.hear(&mut heard, line);
+            }
+            let Some((victim, killed)) = kill_a_holder(&lock, &mut workers) else { break };
+            let worker = &mut workers[victim];
+            kills.push((worker.child.pid(), killed));
+            let last_words: Vec<_> = std::iter::from_fn(|| worker.child.hear()).collect();
+            worker.hear(&mut heard, last_words);
+            *worker = Worker::start(worker.role, &lock, worker.left);
         }
-        let Some((victim, killed)) = kill_a_holder(&lock, &mut workers) else { break };
-        let worker = &mut workers[victim];
-        kills.push((worker.child.pid(), killed));
-        let last_words: Vec<_> = std::iter::from_fn(|| worker.child.hear()).collect();
-        worker.hear(&mut heard, last_words);
-        *worker = Worker::start(&lock, worker.left);
+        for mut worker in workers {
+            let lines: Vec<_> = std::iter::from_fn(|| worker.child.hear()).collect();
+            worker.hear(&mut heard, lines);
+            assert_eq!((worker.left, worker.child.finish().len()), (0, 0), "everybody did its part");
+        }
+        self.check(root.path(), &heard, &kills);
     }
-    for mut worker in workers {
-        let lines: Vec<_> = std::iter::from_fn(|| worker.child.hear()).collect();
-        worker.hear(&mut heard, lines);
-        assert_eq!((worker.left, worker.child.finish().len()), (0, 0), "everybody did its part");
+
+    fn check(&self, root: &Path, heard: &Heard, kills: &[(u32, u64)]) {
+        let counted: usize = fs::read_to_string(root.join("counter")).unwrap().parse().unwrap();
+        let acknowledged = usize::try_from(heard.acknowledged).unwrap();
+        assert_eq!(acknowledged, self.processes * self.times as usize);
+        assert!(
+            (acknowledged..=acknowledged + kills.len()).contains(&counted),
+            "{acknowledged} acknowledged, {} killed, {counted} counted",
+            kills.len()
+        );
+        let mut waits: Vec<_> = heard.followers.iter().map(|follower| waited(follower, kills)).collect();
+        waits.sort();
+        let longest = waits.last().expect("somebody died with the lock");
+        let within = waits.iter().filter(|wait| **wait <= Duration::from_millis(50)).count();
+        println!(
+            "{}: {counted} counted, {acknowledged} acknowledged; {} kills, {} of holders; next holder after {:?} \
+             (median), {longest:?} (longest), {within} within 50 ms",
+            self.role,
+            kills.len(),
+            waits.len(),
+            waits[waits.len() / 2],
+        );
+        assert!(*longest < NEXT_HOLDER_AT_MOST, "the lock goes with its process: {longest:?}");
     }
-    check(root.path(), &heard, &kills);
 }
 
-fn check(root: &Path, heard: &Heard, kills: &[(u32, u64)]) {
-    let counted: usize = fs::read_to_string(root.join("counter")).unwrap().parse().unwrap();
-    let acknowledged = usize::try_from(heard.acknowledged).unwrap();
-    assert_eq!(acknowledged, PROCESSES * TIMES as usize);
-    assert!(
-        (acknowledged..=acknowledged + kills.len()).contains(&counted),
-        "{acknowledged} acknowledged, {} killed, {counted} counted",
-        kills.len()
-    );
-    let mut waits: Vec<_> = heard
-        .followers
-        .iter()
-        .map(|(dead, at)| {
-            let (_, killed) = kills.iter().find(|(pid, _)| pid == dead).expect("only the killed left it so");
-            Duration::from_micros(at.saturating_sub(*killed))
-        })
-        .collect();
-    waits.sort();
-    let longest = waits.last().expect("somebody died with the lock");
-    let within = waits.iter().filter(|wait| **wait <= Duration::from_millis(50)).count();
-    println!(
-        "{counted} counted, {acknowledged} acknowledged; {} kills, {} of holders; next holder after {:?} (median), \
-         {longest:?} (longest), {within} of {} within 50 ms",
-        kills.len(),
-        waits.len(),
-        waits[waits.len() / 2],
-        waits.len()
-    );
-    assert!(*longest < NEXT_HOLDER_AT_MOST, "the lock goes with its process: {longest:?}");
-    let left = names_in(root).into_iter().filter(|name| !name.starts_with(".unforget-tmp-"));
-    assert_eq!(left.collect::<Vec<_>>(), ["counter", "counter.lock"]);
+/// How long after the kill of a holder the next one came.
+fn waited((dead, at): &(u32, u64), kills: &[(u32, u64)]) -> Duration {
+    let (_, killed) = kills.iter().find(|(pid, _)| pid == dead).expect("only the killed left it so");
+    Duration::from_micros(at.saturating_sub(*killed))
+}
+
+#[test]
+fn eight_processes_lose_no_increment_when_holders_are_killed_at_random() {
+    Torture { role: "lock::increment_politely", processes: 8, times: 200, kills: 24 }.run();
+}
+
+#[test]
+fn processes_that_lock_by_existence_lose_no_increment_when_holders_are_killed_at_random() {
+    Torture { role: "dot_lock::increment_politely", processes: 4, times: 50, kills: 8 }.run();
 }
 
 #[test]
