@@ -147,7 +147,9 @@ fn database(error: &unforget_sqlite::Error) -> Kind {
             ("outcome_unknown", exit::DATABASE),
             "look whether it is there before you store it again".to_owned(),
         ),
-        Error::NotAccessible { .. } | Error::Io { .. } | Error::Files(_) => (("io", exit::IO), String::new()),
+        Error::NotAccessible { .. } | Error::DiskFailed { .. } | Error::Io { .. } | Error::Files(_) => {
+            (("io", exit::IO), String::new())
+        }
         _ => (("database", exit::DATABASE), String::new()),
     }
 }

@@ -35,6 +35,14 @@ pub enum Error {
         /// What SQLite said.
         source: Arc<rusqlite::Error>,
     },
+    /// The system could not read, write or sync the file.
+    #[error("the disk failed under {}; look at the disk, then open the database again", at(path.as_ref()))]
+    DiskFailed {
+        /// The database file, where known.
+        path: Option<PathBuf>,
+        /// What SQLite said.
+        source: Arc<rusqlite::Error>,
+    },
     /// The file holds what no SQLite database holds. It was not touched.
     #[error("{} is damaged; restore a backup (the file was left as it is)", at(path.as_ref()))]
     Corrupt {
@@ -202,6 +210,7 @@ impl Error {
                 Self::Busy { path, waited: Duration::ZERO, blocker: None }
             }
             ErrorCode::DiskFull => Self::Full { path, source: Arc::new(source) },
+            ErrorCode::SystemIoFailure => Self::DiskFailed { path, source: Arc::new(source) },
             ErrorCode::DatabaseCorrupt => Self::Corrupt { path, source: Arc::new(source) },
             ErrorCode::NotADatabase => Self::NotADatabase { path, source: Arc::new(source) },
             ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
@@ -217,6 +226,7 @@ impl Error {
         match &mut self {
             Self::Busy { path, .. }
             | Self::Full { path, .. }
+            | Self::DiskFailed { path, .. }
             | Self::Corrupt { path, .. }
             | Self::NotADatabase { path, .. }
             | Self::NotAccessible { path, .. }
@@ -280,7 +290,7 @@ mod tests {
             matches!(failure(ffi::SQLITE_LOCKED), Error::Sql { .. }),
             "a conflict of a caller with itself"
         );
-        assert!(matches!(failure(ffi::SQLITE_IOERR_FSYNC), Error::Sql { .. }));
+        assert!(matches!(failure(ffi::SQLITE_IOERR_FSYNC), Error::DiskFailed { .. }));
         assert!(matches!(failure(ffi::SQLITE_CONSTRAINT_UNIQUE), Error::Sql { .. }));
     }
 
@@ -288,6 +298,7 @@ mod tests {
     fn only_being_busy_is_worth_trying_again() {
         for code in [
             ffi::SQLITE_FULL,
+            ffi::SQLITE_IOERR_WRITE,
             ffi::SQLITE_CORRUPT,
             ffi::SQLITE_NOTADB,
             ffi::SQLITE_READONLY,

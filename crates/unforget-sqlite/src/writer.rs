@@ -180,10 +180,7 @@ impl Desk {
             return;
         }
         if let Ok(Some(_turn)) = self.turnstile.try_enter() {
-            let _others_use_it = self
-                .conn
-                .busy_timeout(Duration::ZERO)
-                .and_then(|()| self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+            let _others_use_it = empty_log(&self.conn);
         }
     }
 }
@@ -220,6 +217,10 @@ fn transact(
     let (members, alone) = sort(take());
     let outcome = Batch::run(conn, guard, patience, members);
     shared.count(&outcome);
+    if outcome.poisoned {
+        // If this fails as well, whoever opens the file next does it before anything is acknowledged.
+        let _done_when_it_is_opened = empty_log(conn);
+    }
     Some((outcome.told, alone))
 }
 
@@ -243,10 +244,25 @@ fn open_connection(shared: &Shared, options: &Options) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(path, flags)?;
         settings::apply_writer(&conn, options.durability, options.busy_wait())?;
+        empty_log(&conn)?;
+        conn.busy_timeout(options.busy_wait())?;
         Ok(conn)
     })?;
     shared.got_in();
     Ok(conn)
+}
+
+/// Moves the log into the file and cuts it, as far as others do not use it. Leaves no busy timeout.
+///
+/// A sync that failed is not made good by a later one that succeeds: the system has given up on what was written
+/// before it, and still shows it. So a commit whose sync failed may be found in the log by who opens the file next,
+/// and be gone after a power cut, together with every commit that was appended to it since. What was moved into the
+/// file was written again, and its sync counts. So the log is emptied where a commit failed, and when the file is
+/// opened, before anything is appended. If others have the file open, they keep the log's index, which does not
+/// know of commits that failed.
+fn empty_log(conn: &Connection) -> Result<()> {
+    conn.busy_timeout(Duration::ZERO)?;
+    Ok(conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
 }
 
 /// Begins a transaction, trying again for as long as somebody waits for it.
