@@ -1,0 +1,6 @@
+//! The engine on a disk that fails and on one whose power is cut.
+
+mod failing;
+mod power_cut;
+mod verify;
+mod workload;
