@@ -1,5 +1,6 @@
 //! Second processes: this test binary again, with a role.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,6 +16,11 @@ const DIRECTORY: &str = "UNFORGET_TESTS_DIRECTORY";
 /// Tells the words of a role from those of the test harness around it.
 const MARK: &str = "> ";
 
+/// How many processes a test kills.
+pub(crate) fn kills() -> usize {
+    if std::env::var_os("UNFORGET_LONG").is_some() { 200 } else { 20 }
+}
+
 /// Plays the role that the environment names; in an ordinary run it names none.
 #[test]
 fn entry() {
@@ -26,6 +32,10 @@ fn entry() {
         Some("remember") => crate::many::remember(Path::new(&directory), number),
         Some("open") => crate::many::open(Path::new(&directory)),
         Some("write-on") => crate::many::write_on(Path::new(&directory), number),
+        Some("lock") => crate::damage::lock(Path::new(&directory)),
+        Some("fill") => crate::damage::fill(Path::new(&directory)),
+        Some("look") => crate::damage::look(Path::new(&directory)),
+        Some("write-until-killed") => crate::damage::write_until_killed(Path::new(&directory), number),
         Some("count") => crate::many::count(Path::new(&directory), number),
         _ => panic!("there is no role {role:?}"),
     }
@@ -50,7 +60,15 @@ pub(crate) struct Child {
 
 impl Child {
     pub(crate) fn start(role: &str, directory: &Path) -> Self {
-        let mut process = Command::new(std::env::current_exe().expect("this binary has a path"))
+        Self::start_under(&[], role, directory)
+    }
+
+    /// Starts it as the last words of another program's arguments.
+    pub(crate) fn start_under(program: &[&str], role: &str, directory: &Path) -> Self {
+        let binary = std::env::current_exe().expect("this binary has a path");
+        let words: Vec<&OsStr> = program.iter().map(OsStr::new).chain([binary.as_os_str()]).collect();
+        let mut process = Command::new(words[0])
+            .args(&words[1..])
             .args(["--exact", "child::entry", "--nocapture"])
             .env(ROLE, role)
             .env(DIRECTORY, directory)

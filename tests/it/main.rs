@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "tests say how much they looked at, and why they looked at nothing")]
 
 mod child;
+mod damage;
 mod disk;
 mod faults;
 mod many;

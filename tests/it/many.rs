@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier};
 use unforget::unforget_sqlite::rusqlite::Connection;
 use unforget::{DEFAULT_LAYER, NewTurn, Unforget, UserContext};
 
-use crate::child::{Child, say, wait_for_parent};
+use crate::child::{Child, kills, say, wait_for_parent};
 
 const THREADS: usize = 4;
 const TURNS: usize = 100;
@@ -136,7 +136,7 @@ fn what_a_killed_process_acknowledged_is_there() {
     let root = tempfile::tempdir().expect("a directory");
     let directory = root.path().join("store");
     let mut acknowledged = Vec::new();
-    for run in 0..20 {
+    for run in 0..kills() {
         let child = Child::start(&format!("write-on {run}"), &directory);
         // Another number of turns each time, so that the kill falls into another moment of a commit.
         for _ in 0..=(run * 7) % 23 {
@@ -144,7 +144,7 @@ fn what_a_killed_process_acknowledged_is_there() {
         }
         acknowledged.extend(child.kill());
     }
-    let store = Unforget::open(&directory).expect("the store opens after twenty kills");
+    let store = Unforget::open(&directory).expect("the store opens after all kills");
     for id in &acknowledged {
         let content = store.memories().content(id, DEFAULT_LAYER).expect("it can be read");
         assert_eq!(content.as_ref(), Some(id), "it was acknowledged before its process was killed");

@@ -55,6 +55,8 @@
 //!   leaks a connection with its snapshot.
 //! - Each open that gives up at its deadline leaves a thread behind until the turn is free.
 //! - Checkpoints run inside commits (SQLite's `wal_autocheckpoint`), so now and then a commit is slow.
+//! - After a disk failed to sync, a power cut may damage a file of normal durability, and any file until it has been
+//!   opened once on a disk that works again.
 //! - A process that is forked after opening a database gets [`Error::Forked`] in the child.
 //! - Runs on Linux; the code for macOS and Windows is written but has not been tested there.
 
