@@ -2,7 +2,7 @@
 //!
 //! SQLite reaches files through a table of functions, its VFS. [`shim`] puts one in front of the real one and makes
 //! it the default, so that the engine runs on it as it is. Files of a [`Disk`]'s directory are counted, failed and
-//! recorded; every other file of the process goes straight through, and so do locks, shared memory and reads.
+//! recorded; every other file of the process goes straight through, and so do locks and shared memory.
 //!
 //! No sync reaches the real disk: what the power takes is decided by [`power`] from the record.
 
@@ -24,6 +24,7 @@ pub(crate) use power::{Files, Survivors, after_power_cut};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Call {
     Open,
+    Read,
     Write,
     Truncate,
     Sync,
@@ -47,6 +48,7 @@ impl Fault {
     pub(crate) fn first(call: Call, for_ever: bool) -> Self {
         let code = match call {
             Call::Open => ffi::SQLITE_CANTOPEN,
+            Call::Read => ffi::SQLITE_IOERR_READ,
             Call::Write => ffi::SQLITE_IOERR_WRITE,
             Call::Truncate => ffi::SQLITE_IOERR_TRUNCATE,
             Call::Sync => ffi::SQLITE_IOERR_FSYNC,
@@ -71,7 +73,7 @@ pub(crate) struct Disk {
 
 #[derive(Default)]
 struct State {
-    counts: [usize; 5],
+    counts: [usize; 6],
     fault: Option<Fault>,
     fired: usize,
     log: Log,
@@ -119,7 +121,7 @@ impl Disk {
     /// Counts calls from here on, and makes those of `fault` fail.
     pub(crate) fn plan(&self, fault: Option<Fault>) {
         let mut state = self.state();
-        (state.counts, state.fired, state.fault) = ([0; 5], 0, fault);
+        (state.counts, state.fired, state.fault) = ([0; 6], 0, fault);
     }
 
     /// How many calls were made to fail since the plan.

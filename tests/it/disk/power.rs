@@ -41,6 +41,11 @@ pub(crate) fn after_power_cut(events: &[Event], survivors: Survivors) -> Files {
             Event::Length { inode, length } if survives() => {
                 contents.entry(*inode).or_default().resize(*length, 0);
             }
+            Event::Written { inode, at, data } if durable => {
+                let content = contents.entry(*inode).or_default();
+                content.resize(content.len().max(at + data.len()), 0);
+                content[*at..at + data.len()].copy_from_slice(data);
+            }
             Event::Written { inode, at, data } => {
                 write(contents.entry(*inode).or_default(), *at, data, survives);
             }

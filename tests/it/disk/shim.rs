@@ -2,7 +2,7 @@
 //!
 //! A file object of the real VFS is a block of memory that begins with a pointer to a table of methods. The shim asks
 //! for a block that is longer by a [`Tail`], lets the real VFS open the file in the first part, and points it to a
-//! copy of its own table, kept in the tail, in which writing, cutting, syncing and closing are ours. So the real
+//! copy of its own table, kept in the tail, in which reading, writing, cutting, syncing and closing are ours. So the real
 //! methods find the object as they made it, and every method that is not replaced is the real one.
 
 use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
@@ -145,6 +145,7 @@ unsafe fn track(real: *const sqlite3_vfs, file: *mut sqlite3_file, tracked: File
         let tail = file.byte_add(tail_offset(real)).cast::<Tail>();
         let methods = sqlite3_io_methods {
             xClose: Some(close),
+            xRead: Some(read),
             xWrite: Some(write),
             xTruncate: Some(truncate),
             xSync: Some(sync),
@@ -162,6 +163,21 @@ unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
         drop(Box::from_raw(tail.file));
         (*tail.real).xClose.map_or(SQLITE_IOERR, |close| close(file))
     }
+}
+
+unsafe extern "C" fn read(
+    file: *mut sqlite3_file,
+    data: *mut c_void,
+    length: c_int,
+    at: sqlite3_int64,
+) -> c_int {
+    // SAFETY: SQLite calls this through the table that `track` made.
+    let (tracked, real) = unsafe { parts(file) };
+    if let Some(code) = tracked.disk.state().meet(Call::Read) {
+        return code;
+    }
+    // SAFETY: the arguments are SQLite's own.
+    unsafe { real.xRead.map_or(SQLITE_IOERR, |read| read(file, data, length, at)) }
 }
 
 unsafe extern "C" fn write(

@@ -1,19 +1,24 @@
 //! Every call of a workload fails, one run for each: what was acknowledged is there, and callers are told the truth.
 
 use unforget::unforget_sqlite::rusqlite::ffi;
-use unforget::unforget_sqlite::{Database, Durability, Error, Options};
+use unforget::unforget_sqlite::{Database, Durability, Error};
 
 use super::power_cut;
 use super::verify::Expected;
 use super::workload::{SCHEMA, Workload};
 use crate::disk::{Call, Fault};
 
-/// Runs the workload once for each call of the fault's kind. After a sync that failed the power is cut as well.
+/// Runs the workload once for each call of the fault's kind, and cuts the power after that.
 fn fail_every(fault: Fault) {
+    fail_every_with(Durability::Full, fault);
+}
+
+fn fail_every_with(durability: Durability, fault: Fault) {
     let mut states = 0;
     for nth in 1.. {
-        let workload = Workload::new(Durability::Full);
-        let workload = if fault.call == Call::Open { workload.impatient() } else { workload };
+        let workload = Workload::new(durability);
+        let a_reader_may_wait = matches!(fault.call, Call::Open | Call::Read);
+        let workload = if a_reader_may_wait { workload.impatient() } else { workload };
         let fault = Fault { nth, ..fault };
         workload.mounted.disk().plan(Some(fault));
         let db = workload.run();
@@ -24,6 +29,9 @@ fn fail_every(fault: Fault) {
             let events = workload.mounted.disk().events();
             let _directory = workload.mounted.unmount();
             expected.verify(&path)?;
+            if durability == Durability::Normal {
+                return Ok(());
+            }
             let search = power_cut::cut_after_fault(&events, fault.for_ever, power_cut::seed());
             states += search.states;
             search.wrong.map_or(Ok(()), Err)
@@ -35,7 +43,7 @@ fn fail_every(fault: Fault) {
             let Fault { call, code, for_ever, .. } = fault;
             let runs = nth - 1;
             println!(
-                "{call:?} {code}, for ever {for_ever}: {runs} failing runs, {states} states after power cuts"
+                "{durability:?}, {call:?} {code}, for ever {for_ever}: {runs} failing runs, {states} states after power cuts"
             );
             return;
         }
@@ -64,7 +72,7 @@ fn goes_on(workload: &Workload, db: Option<Database>, full: bool) -> Result<(), 
         }
     }
     let again =
-        Database::open(workload.path(), Options::default()).map_err(|error| format!("open: {error:?}"))?;
+        Database::open(workload.path(), workload.options).map_err(|error| format!("open: {error:?}"))?;
     again.migrate(&SCHEMA).map_err(|error| format!("migrate: {error:?}"))?;
     workload.write(&again, 31);
     // The end of the engine that failed must not undo what the new one did.
@@ -108,6 +116,20 @@ fn every_sync_that_fails_once_costs_no_acknowledged_operation() {
 #[test]
 fn every_sync_that_fails_for_ever_costs_no_acknowledged_operation() {
     fail_every(Fault::first(Call::Sync, true));
+}
+
+#[test]
+fn without_full_durability_a_failure_costs_no_acknowledged_operation_either() {
+    for call in [Call::Write, Call::Sync] {
+        fail_every_with(Durability::Normal, Fault::first(call, false));
+        fail_every_with(Durability::Normal, Fault::first(call, true));
+    }
+}
+
+#[test]
+fn every_read_that_fails_costs_no_acknowledged_operation() {
+    fail_every(Fault::first(Call::Read, false));
+    fail_every(Fault::first(Call::Read, true));
 }
 
 #[test]

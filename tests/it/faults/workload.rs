@@ -34,7 +34,9 @@ const THREADS: u64 = 4;
 
 pub(crate) struct Workload {
     pub(crate) mounted: Mounted,
-    options: Options,
+    pub(crate) options: Options,
+    /// How often each row repeats its words.
+    repeated: usize,
     /// What the caller of each operation was told.
     outcomes: Mutex<BTreeMap<u64, Result<()>>>,
     /// What went wrong besides operations: opening, reading, closing.
@@ -44,12 +46,24 @@ pub(crate) struct Workload {
 impl Workload {
     pub(crate) fn new(durability: Durability) -> Self {
         let options = Options::default().durability(durability).readers(2);
-        Self { mounted: Mounted::new(), options, outcomes: Mutex::default(), failures: Mutex::default() }
+        Self {
+            mounted: Mounted::new(),
+            options,
+            repeated: 200,
+            outcomes: Mutex::default(),
+            failures: Mutex::default(),
+        }
     }
 
-    /// For a disk that opens nothing: a read waits for a connection until its deadline.
+    /// For a disk that opens or reads nothing: a read waits for a connection until its deadline.
     pub(crate) fn impatient(mut self) -> Self {
         self.options = self.options.deadline(Duration::from_secs(1));
+        self
+    }
+
+    /// With rows of 100 kB, so that a few operations are as long as the log may become.
+    pub(crate) fn with_large_rows(mut self) -> Self {
+        self.repeated = 20_000;
         self
     }
 
@@ -85,7 +99,7 @@ impl Workload {
 
     /// Writes alone.
     pub(crate) fn write(&self, db: &Database, op: u64) {
-        self.record(db, op, submit(db, op).and_then(Ticket::wait));
+        self.record(db, op, self.submit(db, op).and_then(Ticket::wait));
     }
 
     pub(crate) fn outcomes(&self) -> BTreeMap<u64, Result<()>> {
@@ -116,7 +130,7 @@ impl Workload {
             for thread in 0..THREADS {
                 let (own, submitted) = (ops.clone().filter(move |op| op % THREADS == thread), &submitted);
                 scope.spawn(move || {
-                    let tickets: Vec<_> = own.map(|op| (op, submit(db, op))).collect();
+                    let tickets: Vec<_> = own.map(|op| (op, self.submit(db, op))).collect();
                     submitted.wait();
                     for (op, ticket) in tickets {
                         self.record(db, op, ticket.and_then(Ticket::wait));
@@ -157,16 +171,16 @@ impl Workload {
     fn note<T>(&self, outcome: Result<T>) -> Option<T> {
         outcome.map_err(|error| self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(error)).ok()
     }
-}
 
-fn submit(db: &Database, op: u64) -> Result<Ticket<(), Error>> {
-    db.submit(0, move |tx| {
-        let next = "SELECT coalesce(max(seq), 0) + 1 FROM half";
-        let seq: u64 = tx.query_row(next, [], |row| row.get(0))?;
-        let body = format!("{op:04} ").repeat(200);
-        for side in [0, u64::from(op != REFUSED)] {
-            tx.execute("INSERT INTO half VALUES (?1, ?2, ?3, ?4)", (op, side, seq, &body))?;
-        }
-        Ok(())
-    })
+    fn submit(&self, db: &Database, op: u64) -> Result<Ticket<(), Error>> {
+        let body = format!("{op:04} ").repeat(self.repeated);
+        db.submit(body.len(), move |tx| {
+            let next = "SELECT coalesce(max(seq), 0) + 1 FROM half";
+            let seq: u64 = tx.query_row(next, [], |row| row.get(0))?;
+            for side in [0, u64::from(op != REFUSED)] {
+                tx.execute("INSERT INTO half VALUES (?1, ?2, ?3, ?4)", (op, side, seq, &body))?;
+            }
+            Ok(())
+        })
+    }
 }
