@@ -32,9 +32,13 @@ fn entry() {
         Some("remember") => crate::many::remember(Path::new(&directory), number),
         Some("open") => crate::many::open(Path::new(&directory)),
         Some("write-on") => crate::many::write_on(Path::new(&directory), number),
+        #[cfg(unix)]
         Some("lock") => crate::damage::lock(Path::new(&directory)),
+        #[cfg(unix)]
         Some("fill") => crate::damage::fill(Path::new(&directory)),
+        #[cfg(unix)]
         Some("look") => crate::damage::look(Path::new(&directory)),
+        #[cfg(unix)]
         Some("write-until-killed") => crate::damage::write_until_killed(Path::new(&directory), number),
         Some("count") => crate::many::count(Path::new(&directory), number),
         _ => panic!("there is no role {role:?}"),

@@ -1,11 +1,14 @@
 //! Tests across the crates: threads and processes on one store, and the rules of the tree.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test whose preparations fail has failed")]
-#![expect(clippy::print_stdout, reason = "tests say how much they looked at, and why they looked at nothing")]
 
 mod child;
+#[cfg(unix)]
 mod damage;
+#[cfg(unix)]
 mod disk;
+#[cfg(unix)]
+#[expect(clippy::print_stdout, reason = "these say how much they looked at")]
 mod faults;
 mod many;
 mod real_input;
