@@ -24,14 +24,7 @@ impl Check {
 
 /// Reads the whole file: every page, every index entry, every foreign key.
 pub(crate) fn run(conn: &Connection) -> Result<Check> {
-    let mut faults = Vec::new();
-    let mut statement = conn.prepare(&format!("PRAGMA integrity_check({FINDINGS})"))?;
-    for line in statement.query_map([], |row| row.get::<_, String>(0))? {
-        let line = line?;
-        if line != "ok" {
-            faults.push(line);
-        }
-    }
+    let mut faults = integrity(conn)?;
     let mut statement = conn.prepare("PRAGMA foreign_key_check")?;
     let broken = statement.query_map([], |row| {
         let (table, target): (String, String) = (row.get(0)?, row.get(2)?);
@@ -41,4 +34,21 @@ pub(crate) fn run(conn: &Connection) -> Result<Check> {
         faults.push(line?);
     }
     Ok(Check { faults })
+}
+
+/// Reads every page and every index entry, and answers what is wrong with them.
+pub(crate) fn integrity(conn: &Connection) -> Result<Vec<String>> {
+    pragma(conn, "integrity_check")
+}
+
+fn pragma(conn: &Connection, name: &str) -> Result<Vec<String>> {
+    let mut faults = Vec::new();
+    let mut statement = conn.prepare(&format!("PRAGMA {name}({FINDINGS})"))?;
+    for line in statement.query_map([], |row| row.get::<_, String>(0))? {
+        let line = line?;
+        if line != "ok" {
+            faults.push(line);
+        }
+    }
+    Ok(faults)
 }

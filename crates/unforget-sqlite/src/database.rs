@@ -1,15 +1,18 @@
 //! The handle: what callers hold.
 
+mod upkeep;
+
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use unforget_sync::{InitError, Registry, Shared as Entry, SubmitError, SystemClock, TicketError, WaitError};
 
-use crate::engine::{Engine, Stats};
+use crate::engine::Engine;
 use crate::op::{Op, Reply, typed};
-use crate::{Check, Error, Options, ReadTx, Result, Schema, WriteTx, check, file, here, writer};
+use crate::{Check, Error, Options, ReadTx, Result, Schema, Stats, WriteTx, check, file, here, writer};
 
 /// The engines of this process, by file.
 static ENGINES: Registry<PathBuf, Engine, Error> = Registry::new();
@@ -95,12 +98,13 @@ impl Database {
     ///
     /// Never waits for writers. Waits for a free connection when [`Options::readers`] reads are running, so a read
     /// inside a read can wait for itself; it then fails with [`Error::Busy`] at the deadline.
+    #[track_caller]
     pub fn read<T, E: From<Error>>(&self, f: impl FnOnce(&ReadTx<'_>) -> Result<T, E>) -> Result<T, E> {
         self.engine.check_process()?;
         if self.engine.queue.is_closed() {
             return Err(Error::Closed.into());
         }
-        self.engine.readers.read(f)
+        self.engine.readers.read(Location::caller(), f)
     }
 
     /// Runs `op` in a transaction and answers after that was committed.

@@ -12,9 +12,11 @@ use unforget_sync::primitive::{Condvar, Mutex};
 use unforget_sync::{Close, Limits, SystemClock, Ticket, WaitError, WriteQueue};
 
 use crate::batch::Outcome;
+use crate::census::Census;
 use crate::file::{self, FileId};
 use crate::op::{Op, Reply};
 use crate::readers::Readers;
+use crate::stats::Stats;
 use crate::writer::{Desk, Writer};
 use crate::{Blocker, Error, Options, Result, Schema, here, settings};
 
@@ -32,6 +34,7 @@ pub(crate) struct Shared {
     file: OnceLock<Option<FileId>>,
     /// Nobody ever waits for it: who has the seat in the queue has this. Empty before and after the writer.
     pub(crate) desk: Mutex<Option<Desk>>,
+    pub(crate) census: Arc<Census>,
     stopped: Mutex<bool>,
     stop: Condvar,
 }
@@ -49,6 +52,7 @@ impl Shared {
             schema: Mutex::new(None),
             file: OnceLock::new(),
             desk: Mutex::new(None),
+            census: Arc::new(Census::new()),
             stopped: Mutex::new(false),
             stop: Condvar::new(),
         }
@@ -132,24 +136,6 @@ impl Shared {
     }
 }
 
-/// Figures about one engine since it was started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Operations that ran, whether they were kept or rolled back.
-    pub operations: u64,
-    /// Commits; fewer than `operations` where writes shared one.
-    pub commits: u64,
-    /// Batches that ran again because one operation ended the transaction.
-    pub restarts: u64,
-    /// Times a foreign program held the file beyond the busy timeout.
-    pub busy: u64,
-    /// Reading connections that are open.
-    pub readers: u32,
-    /// Operations that wait for the writer.
-    pub queued: usize,
-}
-
 /// The engine of one file in this process.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -189,13 +175,8 @@ impl Engine {
             .spawn(thread)
             .map_err(|source| file::io("start the writer of", path, source))?;
         wait_opened(opened, &shared, options).inspect_err(|_| queue.close(Close::Abort))?;
-        Ok(Self {
-            shared,
-            options: *options,
-            queue,
-            readers: Readers::new(path, options),
-            pid: std::process::id(),
-        })
+        let readers = Readers::new(path, options, Arc::clone(&shared.census));
+        Ok(Self { shared, options: *options, queue, readers, pid: std::process::id() })
     }
 
     /// Tells whether a new handle may use this engine: it writes, and the path still names its file.
@@ -216,6 +197,7 @@ impl Engine {
             restarts: load(&self.shared.restarts),
             busy: load(&self.shared.busy),
             readers: self.readers.open(),
+            reads: self.shared.census.since_before(Instant::now()),
             queued: self.queue.len(),
         }
     }

@@ -159,6 +159,31 @@ pub enum Error {
         /// The name the file had.
         path: PathBuf,
     },
+    /// A backup was to be made where a file is already. It was left as it is.
+    #[error("{} exists; name another file, or ask for it to be replaced", path.display())]
+    Exists {
+        /// The file that exists.
+        path: PathBuf,
+    },
+    /// A database was to be replaced that a program has open. It was left as it is.
+    #[error("{} is in use{}; close the programs that use it", path.display(), by_processes(pids))]
+    InUse {
+        /// The database file.
+        path: PathBuf,
+        /// The processes that have it open, where the system tells; this one may be among them.
+        pids: Vec<u32>,
+    },
+    /// A copy was checked before it was put in place, and is damaged. Nothing was changed.
+    #[error("{} is not sound: {}; take another backup", path.display(), faults.first().map_or("it cannot be read", |fault| fault))]
+    Unsound {
+        /// The file that was copied.
+        path: PathBuf,
+        /// What is wrong with it, at most 100 lines.
+        faults: Vec<String>,
+    },
+    /// The callback of a backup ended it. Nothing of it is left.
+    #[error("the backup was cancelled")]
+    Cancelled,
     /// A statement failed.
     #[error("a statement failed and was undone")]
     Sql {
@@ -253,6 +278,11 @@ impl From<unforget_fs::Error> for Error {
 
 fn at(path: Option<&PathBuf>) -> String {
     path.map_or_else(|| "the database".to_owned(), |path| path.display().to_string())
+}
+
+fn by_processes(pids: &[u32]) -> String {
+    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+    if pids.is_empty() { String::new() } else { format!(" by process {}", pids.join(", ")) }
 }
 
 fn by(blocker: Option<&Blocker>) -> String {

@@ -62,7 +62,9 @@
 
 #![forbid(unsafe_code)]
 
+mod backup;
 mod batch;
+mod census;
 mod check;
 mod database;
 mod engine;
@@ -74,16 +76,20 @@ mod migrate;
 mod op;
 mod options;
 mod readers;
+mod restore;
 mod settings;
+mod stats;
 mod tx;
 mod writer;
 
+pub use crate::backup::{Existing, Progress};
+pub use crate::census::HeldRead;
 pub use crate::check::Check;
 pub use crate::database::{Database, Ticket};
-pub use crate::engine::Stats;
 pub use crate::error::{Blocker, Error, Result};
 pub use crate::migrate::Schema;
 pub use crate::options::{Durability, Options};
+pub use crate::stats::Stats;
 pub use crate::tx::{ReadTx, WriteTx};
 /// The version of rusqlite whose types appear here.
 pub use rusqlite;

@@ -1,6 +1,8 @@
 //! Many connections that only read.
 
+use std::panic::Location;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use r2d2::{ManageConnection, Pool, PooledConnection};
@@ -8,6 +10,7 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 use unforget_sync::{Backoff, SystemClock, retry};
 
+use crate::census::Census;
 use crate::guard::Guard;
 use crate::{Blocker, Error, Options, ReadTx, Result, settings};
 
@@ -18,6 +21,7 @@ const RECONNECT: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(crate) struct Readers {
     pool: Pool<Manager>,
+    census: Arc<Census>,
     path: PathBuf,
     busy_timeout: Duration,
     deadline: Duration,
@@ -25,7 +29,7 @@ pub(crate) struct Readers {
 
 impl Readers {
     /// Builds the pool; connections are opened when they are first needed.
-    pub(crate) fn new(path: &Path, options: &Options) -> Self {
+    pub(crate) fn new(path: &Path, options: &Options, census: Arc<Census>) -> Self {
         let pool = Pool::builder()
             .max_size(options.readers)
             .min_idle(Some(0))
@@ -37,17 +41,36 @@ impl Readers {
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .build_unchecked(Manager::new(path, options.busy_wait()));
         let (busy_timeout, deadline) = (options.busy_wait(), options.deadline);
-        Self { pool, path: path.to_path_buf(), busy_timeout, deadline }
+        Self { pool, census, path: path.to_path_buf(), busy_timeout, deadline }
     }
 
     /// Runs `f` in one snapshot of the file, taken before `f` starts.
     pub(crate) fn read<T, E: From<Error>>(
         &self,
+        place: &'static Location<'static>,
         f: impl FnOnce(&ReadTx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.pinned(place, |reader| reader.guard.watch(|| f(&ReadTx::new(&reader.conn))))
+    }
+
+    /// Runs work of the engine's own in one snapshot.
+    pub(crate) fn snapshot<T>(
+        &self,
+        place: &'static Location<'static>,
+        work: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        self.pinned(place, |reader| work(&reader.conn))
+    }
+
+    fn pinned<T, E: From<Error>>(
+        &self,
+        place: &'static Location<'static>,
+        f: impl FnOnce(&Reader) -> Result<T, E>,
+    ) -> Result<T, E> {
         let reader = self.connection()?;
+        let _counted = self.census.enter(place);
         let snapshot = self.pin(&reader.conn)?;
-        let answer = reader.guard.watch(|| f(&ReadTx::new(&reader.conn)))?;
+        let answer = f(&reader)?;
         snapshot.release()?;
         Ok(answer)
     }

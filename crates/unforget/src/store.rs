@@ -114,7 +114,7 @@ impl Unforget {
 }
 
 /// What a store holds and how it is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
     /// What is stored.

@@ -103,7 +103,7 @@ fn in_text(path: &str, text: &str) -> Vec<Finding> {
 fn in_code(file: &RustFile) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (number, line) in file.code() {
-        let found = PHRASES.iter().filter(|phrase| line.contains(phrase.text));
+        let found = PHRASES.iter().filter(|phrase| begins_a_name(line, phrase.text));
         let unwanted = found.filter(|phrase| phrase.place.includes(file, number));
         findings.extend(unwanted.map(|phrase| phrase.finding(&file.path, number)));
     }
@@ -158,6 +158,11 @@ fn is_first_name(path: &str, name: &str) -> bool {
         .is_some_and(|rest| !rest.chars().next().is_some_and(|c| is_word(c) || "-.".contains(c)))
 }
 
+/// Whether `text` is in the line and is not the end of a longer name, as in `AtomicFile::create`.
+fn begins_a_name(line: &str, text: &str) -> bool {
+    line.match_indices(text).any(|(at, _)| !line[..at].chars().next_back().is_some_and(is_word))
+}
+
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
@@ -201,6 +206,8 @@ mod tests {
         for free in ["crates/unforget-fs/src/a.rs", "crates/unforget-cli/tests/it/a.rs", "xtask/src/a.rs"] {
             assert!(findings(free, writes).is_empty(), "{free} may write");
         }
+        let through_it = concat!("fn f() {\n    AtomicFile::", "create(a, b);\n}\n");
+        assert!(findings("crates/unforget-cli/src/a.rs", through_it).is_empty(), "that is the crate's own");
     }
 
     #[test]

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test whose preparations fail has failed")]
 
 mod alone;
+mod backup;
 mod batch;
+mod child;
 mod deadline;
 mod fence;
 mod life;

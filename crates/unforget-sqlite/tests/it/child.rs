@@ -1,0 +1,88 @@
+//! A second process: this test binary again, with a role.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use unforget_sqlite::{Database, Options};
+
+use crate::store::{PATIENCE, SCHEMA, insert};
+
+const ROLE: &str = "UNFORGET_SQLITE_TESTS_ROLE";
+const FILE: &str = "UNFORGET_SQLITE_TESTS_FILE";
+
+/// Tells the words of a role from those of the test harness around it.
+const MARK: &str = "> ";
+
+/// Plays the role that the environment names; in an ordinary run it names none.
+#[test]
+fn entry() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    let file = std::env::var(FILE).expect("a role has a file");
+    match role.as_str() {
+        "hold" => hold(Path::new(&file)),
+        _ => panic!("there is no role {role:?}"),
+    }
+}
+
+/// Role: writes a note and keeps the database open until the parent says something or is gone.
+fn hold(file: &Path) {
+    let db = Database::open(file, Options::default()).unwrap();
+    db.migrate(&SCHEMA).unwrap();
+    insert(&db, "by the child").unwrap();
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\n{MARK}ready").and_then(|()| out.flush()).unwrap();
+    drop(out);
+    std::io::stdin().lock().read_line(&mut String::new()).unwrap();
+}
+
+/// A running second process; it is killed, as by `kill -9`, when this is dropped.
+pub(crate) struct Child {
+    process: std::process::Child,
+    lines: Receiver<String>,
+}
+
+impl Child {
+    /// Starts it and waits until it says that it is ready.
+    pub(crate) fn start(role: &str, file: &Path) -> Self {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child::entry", "--nocapture"])
+            .env(ROLE, role)
+            .env(FILE, file)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(process.stdout.take().unwrap());
+        let (heard, lines) = channel();
+        std::thread::spawn(move || {
+            let said = stdout.lines().map_while(Result::ok);
+            for line in said.filter_map(|line| line.strip_prefix(MARK).map(str::to_owned)) {
+                if heard.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let child = Self { process, lines };
+        assert_eq!(child.lines.recv_timeout(PATIENCE).unwrap(), "ready");
+        child
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Lets it end in good order.
+    pub(crate) fn finish(mut self) {
+        writeln!(self.process.stdin.as_mut().unwrap(), "go").unwrap();
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _it_may_have_ended = self.process.kill();
+        let _it_may_have_been_waited_for = self.process.wait();
+    }
+}
