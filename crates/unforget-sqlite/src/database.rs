@@ -12,7 +12,7 @@ use unforget_sync::{InitError, Registry, Shared as Entry, SubmitError, SystemClo
 
 use crate::engine::Engine;
 use crate::op::{Op, Reply, typed};
-use crate::{Check, Error, Options, ReadTx, Result, Schema, Stats, WriteTx, check, file, here, writer};
+use crate::{Error, Options, ReadTx, Result, Schema, Stats, WriteTx, file, here, writer};
 
 /// The engines of this process, by file.
 static ENGINES: Registry<PathBuf, Engine, Error> = Registry::new();
@@ -182,14 +182,6 @@ impl Database {
         Ok(())
     }
 
-    /// Reads the whole file and reports what is not sound. Takes time in proportion to its size.
-    ///
-    /// Runs on a connection for reading: nobody waits for it, and it sees one snapshot.
-    pub fn check(&self) -> Result<Check> {
-        self.engine.check_process()?;
-        self.engine.readers.run(check::run).map_err(|error| error.at(&self.key))
-    }
-
     /// Answers figures about this process's engine.
     pub fn stats(&self) -> Stats {
         self.engine.stats()
@@ -204,18 +196,6 @@ impl Database {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.key
-    }
-
-    /// Commits what was accepted and stops; every handle to this engine is closed with it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Busy`] if that took longer than the deadline; what was not started by then is returned to its
-    /// callers with [`Error::Closed`].
-    pub fn close(&self) -> Result<()> {
-        self.engine.check_process()?;
-        ENGINES.forget(&self.key.to_path_buf(), &self.engine);
-        self.engine.close()
     }
 
     fn exclusive<T: Send + 'static>(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use unforget_fs::Turnstile;
 use unforget_sync::primitive::{Condvar, Mutex};
@@ -16,9 +16,10 @@ use crate::census::Census;
 use crate::file::{self, FileId};
 use crate::op::{Op, Reply};
 use crate::readers::Readers;
-use crate::stats::Stats;
+use crate::stats::{Stats, Wal};
+use crate::wal::Log;
 use crate::writer::{Desk, Writer};
-use crate::{Blocker, Error, Options, Result, Schema, here, settings};
+use crate::{Blocker, Error, HeldRead, Options, Result, Schema, here, settings};
 
 /// What the writer's thread and the handles both see.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     /// Nobody ever waits for it: who has the seat in the queue has this. Empty before and after the writer.
     pub(crate) desk: Mutex<Option<Desk>>,
     pub(crate) census: Arc<Census>,
+    pub(crate) log: Log,
     stopped: Mutex<bool>,
     stop: Condvar,
 }
@@ -53,6 +55,7 @@ impl Shared {
             file: OnceLock::new(),
             desk: Mutex::new(None),
             census: Arc::new(Census::new()),
+            log: Log::new(),
             stopped: Mutex::new(false),
             stop: Condvar::new(),
         }
@@ -67,6 +70,7 @@ impl Shared {
     }
 
     pub(crate) fn count(&self, outcome: &Outcome) {
+        self.log.committed();
         self.operations.fetch_add(outcome.told.len() as u64, Ordering::Relaxed);
         self.commits.fetch_add(outcome.commits, Ordering::Relaxed);
         self.restarts.fetch_add(outcome.restarts, Ordering::Relaxed);
@@ -105,6 +109,28 @@ impl Shared {
 
     pub(crate) fn schema(&self) -> Option<Schema> {
         *self.schema.lock()
+    }
+
+    /// The reads of this process that were in the way when the log was last to be shortened, and still are.
+    pub(crate) fn pinned_by(&self) -> Vec<HeldRead> {
+        self.log.figures().pinned.map_or_else(Vec::new, |moment| self.census.since_before(moment))
+    }
+
+    fn wal(&self) -> Wal {
+        let figures = self.log.figures();
+        let mut name = self.path.clone().into_os_string();
+        name.push("-wal");
+        Wal {
+            bytes: std::fs::metadata(name).map_or(0, |metadata| metadata.len()),
+            frames: figures.frames,
+            moved: figures.moved,
+            checkpoints: figures.checkpoints,
+            resets: figures.resets,
+            resets_refused: figures.resets_refused,
+            failures: figures.failures,
+            pinned: figures.pinned.is_some(),
+            pinned_by: self.pinned_by(),
+        }
     }
 
     /// Remembers which file was opened.
@@ -199,6 +225,7 @@ impl Engine {
             readers: self.readers.open(),
             reads: self.shared.census.since_before(Instant::now()),
             queued: self.queue.len(),
+            wal: self.shared.wal(),
         }
     }
 
@@ -208,17 +235,18 @@ impl Engine {
     }
 
     /// Commits what was accepted, for as long as the deadline allows, and returns the rest to its callers.
-    pub(crate) fn close(&self) -> Result<()> {
-        self.queue.close(Close::Drain);
+    pub(crate) fn close(&self, timeout: Duration) -> Result<()> {
         if here::is_writing_in(directory(&self.shared.path)) {
             // An operation that drops the last handle runs on the thread, or has the turn, it would wait for.
+            self.queue.close(Close::Drain);
             return Ok(());
         }
         let since = Instant::now();
-        if self.shared.wait_stopped(since + self.options.deadline) {
+        let deadline = since + timeout;
+        let returned = self.queue.drain_until(&SystemClock, deadline);
+        if self.shared.wait_stopped(deadline) && returned == 0 {
             return Ok(());
         }
-        self.queue.close(Close::Abort);
         Err(self.busy(since))
     }
 }
@@ -227,7 +255,7 @@ impl Drop for Engine {
     fn drop(&mut self) {
         if self.check_process().is_ok() {
             // Nobody is left to be told; what could not be committed was returned to its ticket's holder.
-            let _reported_by_tickets = self.close();
+            let _reported_by_tickets = self.close(self.options.deadline);
         }
     }
 }

@@ -54,9 +54,11 @@
 //! - A closure that forgets a running statement (`mem::forget`) makes the engine unfit to write; from a read it
 //!   leaks a connection with its snapshot.
 //! - Each open that gives up at its deadline leaves a thread behind until the turn is free.
-//! - Checkpoints run inside commits (SQLite's `wal_autocheckpoint`), so now and then a commit is slow.
 //! - After a disk failed to sync, a power cut may damage a file of normal durability, and any file until it has been
 //!   opened once on a disk that works again.
+//! - A read that never ends keeps the write-ahead log from being cut; it is named in [`Stats::wal`], not ended.
+//! - A program that does not use this crate runs SQLite's own checkpoints inside its commits.
+//! - [`Database::backup`] and [`Database::restore`] do not work on Windows, where the new file cannot be opened twice.
 //! - A process that is forked after opening a database gets [`Error::Forked`] in the child.
 //! - Runs on Linux; the code for macOS and Windows is written but has not been tested there.
 
@@ -66,6 +68,7 @@ mod backup;
 mod batch;
 mod census;
 mod check;
+mod checkpoint;
 mod database;
 mod engine;
 mod error;
@@ -80,16 +83,18 @@ mod restore;
 mod settings;
 mod stats;
 mod tx;
+mod wal;
 mod writer;
 
 pub use crate::backup::{Existing, Progress};
 pub use crate::census::HeldRead;
 pub use crate::check::Check;
+pub use crate::checkpoint::{Checkpoint, Checkpoints};
 pub use crate::database::{Database, Ticket};
 pub use crate::error::{Blocker, Error, Result};
 pub use crate::migrate::Schema;
 pub use crate::options::{Durability, Options};
-pub use crate::stats::Stats;
+pub use crate::stats::{Stats, Wal};
 pub use crate::tx::{ReadTx, WriteTx};
 /// The version of rusqlite whose types appear here.
 pub use rusqlite;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Checkpoints;
+
 /// Decides what an acknowledged write survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
@@ -34,6 +36,7 @@ pub struct Options {
     pub(crate) deadline: Duration,
     pub(crate) queued_ops: usize,
     pub(crate) queued_bytes: usize,
+    pub(crate) checkpoints: Checkpoints,
 }
 
 impl Default for Options {
@@ -45,6 +48,7 @@ impl Default for Options {
             deadline: Duration::from_secs(10),
             queued_ops: 1024,
             queued_bytes: 64 << 20,
+            checkpoints: Checkpoints::default(),
         }
     }
 }
@@ -86,6 +90,13 @@ impl Options {
     pub fn queue(mut self, ops: usize, bytes: usize) -> Self {
         self.queued_ops = ops.max(1);
         self.queued_bytes = bytes.max(1);
+        self
+    }
+
+    /// Sets when the write-ahead log is moved into the file.
+    #[must_use]
+    pub fn checkpoints(mut self, policy: Checkpoints) -> Self {
+        self.checkpoints = policy;
         self
     }
 

@@ -21,4 +21,32 @@ pub struct Stats {
     pub reads: Vec<HeldRead>,
     /// Operations that wait for the writer.
     pub queued: usize,
+    /// The write-ahead log.
+    pub wal: Wal,
+}
+
+/// Figures about the write-ahead log. Frames are pages with a header of 24 bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Wal {
+    /// The size of its file now, in bytes; it may be larger than what is in use.
+    pub bytes: u64,
+    /// Frames in use after the last commit or reset of this process.
+    pub frames: u64,
+    /// Frames of these that were in the database file too when this process last looked.
+    pub moved: u64,
+    /// Times this process moved what it could.
+    pub checkpoints: u64,
+    /// Times this process cut it to nothing.
+    pub resets: u64,
+    /// Times a reader, or another process's checkpoint, was in the way of that.
+    pub resets_refused: u64,
+    /// Checkpoints that failed, such as on a full disk; nothing is lost by that.
+    pub failures: u64,
+    /// Whether something was in the way when this process last looked.
+    pub pinned: bool,
+    /// The reads of this process that were in the way and still run, longest first. None, while it is `pinned`, means
+    /// that they ended, or that they are in another process.
+    pub pinned_by: Vec<HeldRead>,
 }

@@ -21,6 +21,7 @@ use unforget_fs::Turnstile;
 use unforget_sync::{Backoff, Clock, Completer, Consumer, Entry, SystemClock, Ticket, WriteQueue, retry};
 
 use crate::batch::{self, Batch, Member, Told};
+use crate::checkpoint::Checkpointer;
 use crate::engine::{self, Shared};
 use crate::guard::Guard;
 use crate::op::{ExclusiveOp, Op, Reply};
@@ -31,6 +32,7 @@ pub(crate) struct Writer {
     /// To look whether anybody still waits.
     queue: WriteQueue<Op, Reply>,
     shared: Arc<Shared>,
+    checkpointer: Checkpointer,
 }
 
 /// What writing takes: for whoever has the consumer's seat in the queue, and nobody else.
@@ -62,8 +64,10 @@ impl Writer {
     ) -> Result<Self> {
         here::stay(engine::directory(&shared.path));
         let desk = Desk::open(&shared, options)?;
+        shared.log.follow(&desk.conn, options.checkpoints)?;
+        let checkpointer = Checkpointer::start(&shared, options)?;
         *shared.desk.lock() = Some(desk);
-        Ok(Self { consumer, queue, shared })
+        Ok(Self { consumer, queue, shared, checkpointer })
     }
 
     /// Serves the queue until it is closed and empty.
@@ -81,6 +85,7 @@ impl Writer {
                 told.tell(&self.shared.path);
             }
         }
+        self.checkpointer.stop();
         let desk = self.shared.desk.lock().take();
         if let Some(mut desk) = desk {
             desk.fold_log(&self.shared);
@@ -89,7 +94,7 @@ impl Writer {
     }
 
     fn serve(&mut self) -> Vec<Told> {
-        let Self { consumer, queue, shared } = self;
+        let Self { consumer, queue, shared, .. } = self;
         let mut desk = shared.desk.lock();
         let Some(desk) = desk.as_mut() else {
             return refuse(consumer.take(), &Error::Closed);

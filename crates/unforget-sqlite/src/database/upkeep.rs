@@ -1,11 +1,14 @@
-//! What keeps a database well: copies of it, and putting one back.
+//! What keeps a database well: looking, copies of it and putting one back, a short log, and a good end.
 
 use std::ops::ControlFlow;
 use std::panic::Location;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use super::Database;
-use crate::{Existing, Progress, Result, backup, file, restore};
+use unforget_sync::{SystemClock, WaitError};
+
+use super::{Database, ENGINES};
+use crate::{Check, Checkpoint, Error, Existing, Progress, Result, backup, check, file, here, restore};
 
 impl Database {
     /// Copies the database, as it is at this moment, to the file `to`, while others read and write.
@@ -25,10 +28,10 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::Exists`](crate::Error::Exists) if there is a file and it is not to be replaced; it is looked for again
-    /// just before the copy gets the name. [`Error::InUse`](crate::Error::InUse) if that file is a database in use.
-    /// [`Error::Unsound`](crate::Error::Unsound) if this database is damaged, [`Error::Cancelled`](crate::Error::Cancelled),
-    /// [`Error::Full`](crate::Error::Full).
+    /// [`Error::Exists`] if there is a file and it is not to be replaced; it is looked for again
+    /// just before the copy gets the name. [`Error::InUse`] if that file is a database in use.
+    /// [`Error::Unsound`] if this database is damaged, [`Error::Cancelled`],
+    /// [`Error::Full`].
     ///
     /// # Examples
     ///
@@ -75,13 +78,117 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::InUse`](crate::Error::InUse) if a program has `to` open, and this process too: every handle has to be
-    /// dropped. [`Error::Unsound`](crate::Error::Unsound), [`Error::NotADatabase`](crate::Error::NotADatabase) and
-    /// [`Error::Corrupt`](crate::Error::Corrupt) if `from` is damaged, empty or something else.
+    /// [`Error::InUse`] if a program has `to` open, and this process too: every handle has to be
+    /// dropped. [`Error::Unsound`], [`Error::NotADatabase`] and
+    /// [`Error::Corrupt`] if `from` is damaged, empty or something else.
     ///
     /// A file at `to` that is too damaged for SQLite to lock is replaced without asking who has it open; an engine of
     /// this crate that has it open notices before its next write.
     pub fn restore(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
         restore::run(from.as_ref(), to.as_ref())
+    }
+    /// Moves the write-ahead log into the file and cuts it to nothing, if no reader is in the way.
+    ///
+    /// Nobody needs to call this: it is done as [`Checkpoints`](crate::Checkpoints) says. It is for before the file is
+    /// copied by other means, or after much was written.
+    ///
+    /// # Blocking
+    ///
+    /// Waits for the disk and for the turn, at most for the deadline of the options. Has writers wait for readers that
+    /// are in the way, at most for [`Checkpoints::patience`](crate::Checkpoints::patience).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] at the deadline; the checkpoint may still be done then. [`Error::Reentrant`] inside a write.
+    pub fn checkpoint_now(&self) -> Result<Checkpoint> {
+        self.engine.check_process()?;
+        if here::is_writing() {
+            return Err(Error::Reentrant);
+        }
+        let since = Instant::now();
+        let asked = self.engine.shared.log.ask();
+        match asked.wait_until(&SystemClock, since + self.engine.options.deadline) {
+            Ok(outcome) => outcome.map_err(|error| error.at(&self.key)),
+            Err(WaitError::TimedOut(_)) => Err(self.engine.busy(since)),
+            Err(_) => Err(Error::Closed),
+        }
+    }
+
+    /// Writes the whole database anew, without the space that deleted rows left, and then moves the log into the file.
+    ///
+    /// Rows of tables without an integer key get new numbers, to which a full-text index must not refer.
+    ///
+    /// # Blocking
+    ///
+    /// Nobody writes while it runs, which takes time in proportion to the file; readers go on. It needs twice the space
+    /// of the database meanwhile. Waits for its turn as [`write`](Self::write) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write); [`Error::Full`] if there is not the space.
+    pub fn vacuum(&self) -> Result<()> {
+        self.exclusive(|conn| Ok(conn.execute_batch("VACUUM")?))?;
+        self.checkpoint_now().map(drop)
+    }
+
+    /// Reads every page and reports what is not sound, but does not compare indexes with their tables.
+    ///
+    /// Nobody waits for it, and it sees one snapshot. Takes time in proportion to the file, several times less than
+    /// [`check`](Self::check).
+    #[track_caller]
+    pub fn check_quick(&self) -> Result<Check> {
+        self.look(Location::caller(), check::quick)
+    }
+
+    /// Reads the whole file and reports what is not sound. Takes time in proportion to its size.
+    ///
+    /// Runs on a connection for reading: nobody waits for it, and it sees one snapshot.
+    #[track_caller]
+    pub fn check(&self) -> Result<Check> {
+        self.look(Location::caller(), check::run)
+    }
+
+    /// Does what [`check`](Self::check) does, and compares every full-text index (FTS5) with the text it indexes.
+    ///
+    /// # Blocking
+    ///
+    /// Nobody writes while an index is compared, because SQLite does that only with the lock of a writer; others get in
+    /// between two indexes. Waits for its turn as [`write`](Self::write) does.
+    #[track_caller]
+    pub fn check_full(&self) -> Result<Check> {
+        let mut found = self.check()?;
+        let indexes = self.engine.readers.run(check::full_text).map_err(|error| error.at(&self.key))?;
+        for index in indexes {
+            found.add(self.exclusive(move |conn| check::compare(conn, &index))?);
+        }
+        Ok(found)
+    }
+
+    fn look(
+        &self,
+        place: &'static Location<'static>,
+        look: impl FnOnce(&rusqlite::Connection) -> Result<Check>,
+    ) -> Result<Check> {
+        self.engine.check_process()?;
+        self.engine.readers.snapshot(place, look).map_err(|error| error.at(&self.key))
+    }
+
+    /// Commits what was accepted and stops; every handle to this engine is closed with it.
+    ///
+    /// Connections for reading stay open until the last handle is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] if that took longer than the deadline of the options; what was not started by then is returned
+    /// to its callers with [`Error::Closed`].
+    pub fn close(&self) -> Result<()> {
+        self.close_within(self.engine.options.deadline)
+    }
+
+    /// As [`close`](Self::close), with a deadline of its own; with zero, nothing more is started.
+    pub fn close_within(&self, timeout: Duration) -> Result<()> {
+        self.engine.check_process()?;
+        ENGINES.forget(&self.key.to_path_buf(), &self.engine);
+        self.engine.close(timeout)
     }
 }

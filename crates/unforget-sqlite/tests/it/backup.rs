@@ -9,7 +9,7 @@ use unforget_sqlite::rusqlite::Connection;
 use unforget_sqlite::{Database, Error, Existing, Options, Progress, Result};
 
 use crate::child::Child;
-use crate::store::{SCHEMA, Store, bodies, insert};
+use crate::store::{Store, bodies, insert};
 
 fn go_on(_: Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
@@ -242,22 +242,27 @@ fn the_log_of_a_killed_process_is_not_applied_to_what_is_restored() {
     let target = tempfile::tempdir().unwrap();
     let (copy, old) = (store.directory.path().join("copy.db"), target.path().join("old.db"));
     store.db.backup(&copy, Existing::Refuse, go_on).unwrap();
-    for header_is_damaged in [false, true] {
-        drop(Child::start("hold", &old));
-        let log = target.path().join("old.db-wal");
-        assert!(fs::metadata(&log).unwrap().len() > 0, "what it wrote is in its log");
-        if header_is_damaged {
-            let mut bytes = fs::read(&old).unwrap();
-            bytes.resize(bytes.len().max(4096), 0);
-            bytes[..100].fill(0xA5);
-            fs::write(&old, bytes).unwrap();
-        }
-        Database::restore(&copy, &old).unwrap();
-        assert!(!log.exists() || fs::metadata(&log).unwrap().len() == 0, "the old log is gone");
-        let restored = Database::open(&old, Options::default()).unwrap();
-        restored.migrate(&SCHEMA).unwrap();
-        assert_eq!(bodies(&restored), ["backed up"], "damaged header: {header_is_damaged}");
-        assert!(restored.check().unwrap().is_ok());
-        drop(restored);
-    }
+    drop(Child::start("hold", &old));
+    let log = target.path().join("old.db-wal");
+    assert!(fs::metadata(&log).unwrap().len() > 0, "what it wrote is in its log");
+    Database::restore(&copy, &old).unwrap();
+    let restored = Database::open(&old, Options::default()).unwrap();
+    assert_eq!(bodies(&restored), ["backed up"]);
+    assert!(restored.check().unwrap().is_ok());
+}
+
+#[test]
+fn a_log_that_was_left_behind_is_not_applied_to_what_is_restored() {
+    let store = Store::new();
+    insert(&store.db, "backed up").unwrap();
+    let target = tempfile::tempdir().unwrap();
+    let (copy, old) = (store.directory.path().join("copy.db"), target.path().join("old.db"));
+    store.db.backup(&copy, Existing::Refuse, go_on).unwrap();
+    // Somebody removed a database and not its log, which holds a later page of the same table.
+    let conn = Connection::open(store.path()).unwrap();
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    conn.execute("UPDATE note SET body = 'from the old log'", []).unwrap();
+    fs::copy(store.directory.path().join("notes.db-wal"), target.path().join("old.db-wal")).unwrap();
+    Database::restore(&copy, &old).unwrap();
+    assert_eq!(notes(&old), [(1, "backed up".to_owned())]);
 }

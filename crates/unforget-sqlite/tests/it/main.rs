@@ -5,6 +5,7 @@
 mod alone;
 mod backup;
 mod batch;
+mod checkpoint;
 mod child;
 mod deadline;
 mod fence;
@@ -12,3 +13,4 @@ mod life;
 mod open;
 mod reading;
 mod store;
+mod upkeep;
