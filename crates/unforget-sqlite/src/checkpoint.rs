@@ -40,7 +40,7 @@ pub struct Checkpoints {
 
 impl Default for Checkpoints {
     fn default() -> Self {
-        Self { every: 16 << 20, reset_at: 64 << 20, patience: Duration::from_millis(20) }
+        Self { every: 16 << 20, reset_at: 48 << 20, patience: Duration::from_millis(20) }
     }
 }
 
@@ -52,7 +52,7 @@ impl Checkpoints {
         self
     }
 
-    /// Sets the length in bytes at which the log is cut to nothing when no reader is in the way; 64 MiB unless set. At
+    /// Sets the length in bytes at which the log is cut to nothing when no reader is in the way; 48 MiB unless set. At
     /// one and a half times of it, writers wait for readers, for the patience at most.
     #[must_use]
     pub fn reset_at(mut self, bytes: u64) -> Self {

@@ -59,6 +59,10 @@ impl Database {
     ) -> Result<()> {
         let place = Location::caller();
         self.engine.check_process()?;
+        if !self.is_open() {
+            // Another file may have the name by now, and nobody would know of which this is the backup.
+            return Err(Error::Closed);
+        }
         let to = file::resolve(to.as_ref())?;
         let scratch = backup::begin(&to, existing)?;
         let copied = self.engine.readers.snapshot(place, |conn| scratch.fill(conn, &mut progress));
@@ -70,7 +74,7 @@ impl Database {
     ///
     /// The copy is checked before it is put in place, in one step and durably; until then, and after an error, the
     /// database that is there stays. Its log is never applied to the new one. `from` is only read; it may be a backup
-    /// or any other database.
+    /// or any other database. If that one has a log, SQLite may leave its side files beside it.
     ///
     /// # Blocking
     ///
