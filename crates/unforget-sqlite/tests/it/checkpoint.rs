@@ -1,6 +1,7 @@
 //! The write-ahead log: short under load, and whoever keeps it long is named.
 
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
@@ -207,4 +208,47 @@ fn a_file_that_was_replaced_is_not_checkpointed_under_its_old_name() {
     let outcome = store.db.checkpoint_now();
     assert!(matches!(outcome, Err(Error::Replaced { .. })), "{outcome:?}");
     assert!(!store.path().exists(), "nor is a file made");
+}
+
+/// Role: writes as the parent does, at the same time.
+pub(crate) fn write_from_a_child(file: &Path) {
+    let db = Database::open(file, small()).unwrap();
+    crate::child::ready();
+    for _ in 0..BATCHES_OF_TWO {
+        write_some(&db);
+    }
+    crate::child::wait_for_parent();
+    db.close().unwrap();
+}
+
+const BATCHES_OF_TWO: u64 = 150;
+
+#[test]
+fn two_processes_that_write_and_checkpoint_lose_nothing_and_keep_the_log_short() {
+    let store = Store::with(small());
+    let child = Child::start("write", &store.path());
+    let mut largest = 0;
+    for _ in 0..BATCHES_OF_TWO {
+        write_some(&store.db);
+        largest = largest.max(log_size(&store));
+    }
+    child.finish();
+    let wal = store.db.stats().wal;
+    assert!(wal.failures == 0, "{wal:?}");
+    // Everything together is thirty megabytes of log.
+    assert!(largest < 20 << 20, "{largest} bytes of log: {wal:?}");
+    assert_eq!(store.bodies().len() as u64, 2 * BATCHES_OF_TWO * 10);
+    assert!(store.db.check().unwrap().is_ok());
+}
+
+#[test]
+fn a_reader_of_another_process_that_pins_the_log_shows_without_a_name() {
+    let store = Store::with(small());
+    write_some(&store.db);
+    let reader = Child::start("read", &store.path());
+    write_until(&store, "a refused reset", || store.db.stats().wal.resets_refused > 0);
+    let wal = store.db.stats().wal;
+    assert!(wal.pinned && wal.pinned_by.is_empty() && wal.resets == 0, "{wal:?}");
+    reader.finish();
+    write_until(&store, "a reset", || store.db.stats().wal.resets > 0);
 }

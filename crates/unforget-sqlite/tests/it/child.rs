@@ -22,6 +22,8 @@ fn entry() {
     let file = std::env::var(FILE).expect("a role has a file");
     match role.as_str() {
         "hold" => hold(Path::new(&file)),
+        "read" => read(Path::new(&file)),
+        "write" => crate::checkpoint::write_from_a_child(Path::new(&file)),
         _ => panic!("there is no role {role:?}"),
     }
 }
@@ -31,9 +33,28 @@ fn hold(file: &Path) {
     let db = Database::open(file, Options::default()).unwrap();
     db.migrate(&SCHEMA).unwrap();
     insert(&db, "by the child").unwrap();
+    ready();
+    wait_for_parent();
+}
+
+/// Role: reads until the parent says something.
+fn read(file: &Path) {
+    let db = Database::open(file, Options::default()).unwrap();
+    let read = db.read(|_| -> Result<(), unforget_sqlite::Error> {
+        ready();
+        wait_for_parent();
+        Ok(())
+    });
+    read.unwrap();
+}
+
+/// Tells the parent that it may go on.
+pub(crate) fn ready() {
     let mut out = std::io::stdout().lock();
     writeln!(out, "\n{MARK}ready").and_then(|()| out.flush()).unwrap();
-    drop(out);
+}
+
+pub(crate) fn wait_for_parent() {
     std::io::stdin().lock().read_line(&mut String::new()).unwrap();
 }
 
