@@ -122,6 +122,9 @@ impl Drop for Checkpointer {
     }
 }
 
+/// How often what was written meanwhile is moved, before the turn is taken to move the rest: writers wait for that.
+const ROUNDS: u32 = 3;
+
 /// The patience is doubled no more often than this.
 const LONGEST: u32 = 4;
 
@@ -177,11 +180,19 @@ impl Worker {
         let (shared, refusals) = (Arc::clone(&self.shared), self.refusals);
         let base = self.options.checkpoints.patience;
         let Tools { conn, turnstile } = self.tools()?;
-        let answer = checkpoint(conn, PASSIVE)?;
-        shared.log.moved(answer);
         let marks = shared.log.marks();
+        let mut answer = checkpoint(conn, PASSIVE)?;
+        shared.log.moved(answer);
         if !asked && answer.frames < marks.reset_at {
             return Ok(outcome(&shared, answer, false));
+        }
+        for _ in 0..ROUNDS {
+            let is_pinned = answer.moved < answer.frames;
+            if is_pinned || shared.log.figures().frames <= answer.moved + marks.every / 16 {
+                break;
+            }
+            answer = checkpoint(conn, PASSIVE)?;
+            shared.log.moved(answer);
         }
         let turn = turnstile.enter()?;
         let mut answer = checkpoint(conn, TRUNCATE)?;
