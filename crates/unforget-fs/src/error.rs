@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::Owner;
+use crate::{JournalError, Owner};
 
 /// The reasons why a file operation or a lock was refused.
 ///
@@ -193,6 +193,10 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// A journal was refused, or what was appended to it is not certain.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+
     /// The operating system refused an operation.
     #[error("cannot {operation} {}", path.display())]
     Io {
@@ -230,7 +234,8 @@ impl Error {
             | Self::LocksUnsupported { .. }
             | Self::PartlyReplaced { .. }
             | Self::Untrusted { .. }
-            | Self::CommittedNotDurable { .. } => false,
+            | Self::CommittedNotDurable { .. }
+            | Self::Journal(_) => false,
         }
     }
 
@@ -311,6 +316,7 @@ mod tests {
             ),
             (Error::Untrusted { path: path.clone() }, false),
             (Error::CommittedNotDurable { path, source: cause(io::ErrorKind::Other) }, false),
+            (JournalError::Stopped { path: "/store/file".into() }.into(), false),
             (io(io::ErrorKind::StorageFull), true),
             (io(io::ErrorKind::ResourceBusy), true),
             (io(io::ErrorKind::PermissionDenied), false),

@@ -8,7 +8,7 @@ use crate::disk::Disk;
 use crate::private_file::ensure_on;
 use crate::replace::{replace_many_on, replace_on};
 use crate::sweep::sweep_on;
-use crate::{AtomicFile, Error, ReplaceOptions, Swept};
+use crate::{AtomicFile, Error, Journal, JournalOptions, JournalReader, ReplaceOptions, Swept};
 
 /// The operations on files, on any [`Disk`].
 ///
@@ -107,5 +107,15 @@ impl<D: Disk> Files<D> {
     /// As [`sweep_orphans`](crate::sweep_orphans).
     pub fn sweep_orphans(&self, dir: &Path) -> Result<Swept, Error> {
         sweep_on(&self.disk, dir)
+    }
+
+    /// As [`Journal::open`].
+    pub fn journal(&self, path: &Path, options: &JournalOptions) -> Result<Journal<D>, Error> {
+        Journal::open_on(&self.disk, path, *options)
+    }
+
+    /// As [`JournalReader::open`].
+    pub fn journal_reader(&self, path: &Path) -> Result<JournalReader<D>, Error> {
+        JournalReader::open_on(&self.disk, path)
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn unlock(file: &File) {
     let _ = file.unlock();
 }
 
-fn lock_error(path: &Path, source: io::Error) -> Error {
+pub(crate) fn lock_error(path: &Path, source: io::Error) -> Error {
     if is_unsupported(&source) {
         return Error::LocksUnsupported { path: path.to_owned(), source };
     }

@@ -124,6 +124,8 @@ mod temp;
 
 mod files;
 
+mod journal;
+
 mod kernel_lock;
 mod lock_file;
 mod turnstile;
@@ -145,6 +147,7 @@ pub use dot_lock::DotLock;
 pub use error::Error;
 pub use files::Files;
 pub use git_lock::GitLock;
+pub use journal::{Journal, JournalError, JournalOptions, JournalReader, JournalRecord, TornTail};
 pub use lease::Lease;
 pub use lock_file::{LockFile, LockOptions, Owner, SharedLock};
 pub use private_file::ensure_file;

@@ -18,7 +18,7 @@ use crate::{Error, kernel_lock};
 use held::Slot;
 pub use options::LockOptions;
 pub use owner::Owner;
-pub(crate) use owner::Record;
+pub(crate) use owner::{RECORD_LIMIT, Record};
 pub(crate) use place::{
     Locked, Mode, is_named, open_existing, open_regular, read_at, read_content, read_record, write_line,
     write_record,

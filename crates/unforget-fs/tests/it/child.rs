@@ -55,6 +55,8 @@ fn entry() {
         "fork::hold" => crate::lock_fork::hold(&part),
         "lock::release_twice" => crate::lock_attacks::release_twice(&part),
         "lock::try_every_kind" => crate::lock_attacks::try_every_kind(&part),
+        "journal::append" => crate::journal::processes::append(&part),
+        "journal::append_little" => crate::journal::processes::append_little(&part),
         "lock::hold" => crate::lock_file::hold(&part),
         "lock::increment" => crate::lock_file::increment(&part, false),
         "lock::increment_unlink" => crate::lock_file::increment(&part, true),

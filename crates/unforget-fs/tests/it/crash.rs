@@ -7,6 +7,7 @@
 mod cases;
 mod faults;
 mod history;
+mod journal;
 mod others;
 mod steps;
 

@@ -10,6 +10,7 @@ mod create_new;
 mod directory;
 mod dot_lock;
 mod git_lock;
+mod journal;
 mod lease;
 mod lock_attacks;
 mod lock_file;

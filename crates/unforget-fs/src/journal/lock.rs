@@ -1,0 +1,100 @@
+//! The lock that makes one process the only one that appends.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::file;
+use crate::disk::{Disk, Open, uninterrupted, write_all_at};
+use crate::lock_file::{RECORD_LIMIT, Record};
+use crate::{Error, Owner, kernel_lock};
+
+/// What the name of a journal is extended by for its lock.
+const SUFFIX: &str = ".lock";
+
+/// The kernel's lock on a file beside the journal.
+///
+/// Beside it, because the journal's own file is another one after each rotation. The lock file is never
+/// removed, and holds the same record as a [`LockFile`](crate::LockFile): for people.
+#[derive(Debug)]
+pub(super) struct JournalLock<D: Disk> {
+    disk: D,
+    dir: Arc<D::Dir>,
+    name: OsString,
+    file: D::File,
+    owner: Owner,
+}
+
+impl<D: Disk> JournalLock<D> {
+    /// Takes the lock of the journal called `journal`, if it is free.
+    pub(super) fn try_acquire(disk: &D, dir: &Arc<D::Dir>, journal: &OsStr) -> Result<Self, Error> {
+        let mut name = journal.to_owned();
+        name.push(SUFFIX);
+        let path = disk.show(dir, &name);
+        let file = file::open_own(disk, dir, &name, Open::OrCreate)?;
+        let is_ours =
+            uninterrupted(|| disk.try_lock(&file)).map_err(|e| kernel_lock::lock_error(&path, e))?;
+        let record = read_record(disk, &file).map_err(|e| Error::io("read", &path, e))?;
+        if !is_ours {
+            return Err(locked(path, record));
+        }
+        if record == Record::Foreign {
+            return Err(Error::ForeignContent { path });
+        }
+        let owner = Owner::this_process(record.fence());
+        let lock = Self { disk: disk.clone(), dir: Arc::clone(dir), name, file, owner };
+        lock.verify()?;
+        lock.write(&Record::Held(lock.owner.clone()));
+        Ok(lock)
+    }
+
+    /// Checks that the lock still excludes others.
+    pub(super) fn verify(&self) -> Result<(), Error> {
+        let path = self.path();
+        if std::process::id() != self.owner.pid {
+            return Err(Error::Forked { path, opened_by: self.owner.pid });
+        }
+        match file::is_named(&self.disk, &self.dir, &self.name, &self.file) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::LockReplaced { path }),
+            Err(e) => Err(Error::io("look at", &path, e)),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.disk.show(&self.dir, &self.name)
+    }
+
+    /// Writes the record over the old one, and only then cuts off what is longer.
+    ///
+    /// Without it the lock excludes all the same, and a full disk is what a journal has to open on.
+    fn write(&self, record: &Record) {
+        let Some(line) = record.to_line() else { return };
+        if write_all_at(&self.disk, &self.file, line.as_bytes(), 0).is_ok() {
+            let _ = uninterrupted(|| self.disk.set_len(&self.file, line.len() as u64));
+        }
+    }
+}
+
+impl<D: Disk> Drop for JournalLock<D> {
+    fn drop(&mut self) {
+        // The record is for people and says "released cleanly"; the kernel's lock ends with the file.
+        if self.verify().is_ok() {
+            self.write(&Record::Released { fence: self.owner.fence });
+        }
+    }
+}
+
+fn locked(path: PathBuf, record: Record) -> Error {
+    let holder = match record {
+        Record::Held(owner) => Some(Box::new(owner)),
+        _ => None,
+    };
+    Error::Locked { path, holder, waited: Duration::ZERO }
+}
+
+fn read_record<D: Disk>(disk: &D, file: &D::File) -> io::Result<Record> {
+    Ok(Record::parse(&file::read_from(disk, file, 0, RECORD_LIMIT)?))
+}
