@@ -2,8 +2,8 @@
 //!
 //! # The model
 //!
-//! Several processes share a directory, and each may end at any instruction. Three things are needed then,
-//! and all three rest on what the kernel does and nothing on what another process promised:
+//! Several processes share a directory, and each may end at any instruction. Four things are needed then,
+//! and all of them rest on what the kernel does and nothing on what another process promised:
 //!
 //! - **A file is replaced, never changed.** [`replace`] writes a new file beside the old one, makes it
 //!   durable, and gives it the old one's name in one step. Readers and crashes meet the old file or the new
@@ -12,6 +12,8 @@
 //! - **A lock is the kernel's.** It belongs to an open file and ends with its process, however that ends. So
 //!   there are no stale locks, and no age or process id decides anything. What stands *in* a lock file is for
 //!   people.
+//! - **A journal is only appended to** ([`Journal`]), and each record is acknowledged when it is durable and
+//!   chained to the one before: what a crash tears is told from what it lost.
 //! - **A directory that nobody else can enter** ([`SecureDir`]) needs no further care for what is in it.
 //!
 //! How a file comes to be:

@@ -193,10 +193,10 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn a_journal_holds_what_was_acknowledged_and_nothing_that_was_not_appended(
-        ops in prop::collection::vec(op(), 1..20),
+        ops in prop::collection::vec(op(), 1..16),
     ) {
         let mut world = World::new();
         for op in &ops {

@@ -78,6 +78,7 @@ fn a_reading_that_falls_behind_a_writer_does_not_see_damage() {
         let writer = Arc::clone(&journal);
         let entry = filler.clone();
         let mut reader = reader(&disk);
+        assert_eq!(numbers(&mut reader), [1]);
         disk.before(nth, move |_| {
             for _ in 0..4 {
                 writer.lock().unwrap().append(&[&entry]).expect("nothing fails");
@@ -85,6 +86,6 @@ fn a_reading_that_falls_behind_a_writer_does_not_see_damage() {
         });
         let mut found = numbers(&mut reader);
         found.extend(numbers(&mut reader));
-        assert_eq!(found, [1, 2, 3, 4, 5], "before call {nth}");
+        assert_eq!(found, [2, 3, 4, 5], "before call {nth}");
     }
 }
