@@ -36,10 +36,12 @@ impl<D: Disk> JournalLock<D> {
         let file = file::open_own(disk, dir, &name, Open::OrCreate)?;
         let is_ours =
             uninterrupted(|| disk.try_lock(&file)).map_err(|e| kernel_lock::lock_error(&path, e))?;
-        let record = read_record(disk, &file).map_err(|e| Error::io("read", &path, e))?;
+        let record = read_record(disk, &file);
         if !is_ours {
-            return Err(locked(path, record));
+            // Where locks are mandatory, nobody reads a locked file.
+            return Err(locked(path, record.unwrap_or(Record::Unreadable)));
         }
+        let record = record.map_err(|e| Error::io("read", &path, e))?;
         if record == Record::Foreign {
             return Err(Error::ForeignContent { path });
         }
