@@ -10,11 +10,9 @@ use crate::primitive::{Arc, Mutex, MutexGuard, OnceLock, thread};
 /// it returns at once, and where threads outnumber cores it is what lets the one that answers run.
 const YIELDS: u32 = 64;
 
-/// How long all of that may take. Longer than blocking takes, it is worse than blocking.
-const MOMENT: Duration = Duration::from_micros(300);
-
-/// Giving way once for longer than this means that it went to a thread that computes.
-const SLICE: Duration = Duration::from_micros(150);
+/// How long all of that may take. Giving way *once* for longer means that it went to a thread that computes and was given
+/// a whole time slice; threads that hand work to one another come round in far less.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// For how long waits block at once after that. A thread that blocks is run soon after it is woken; one that gives way
 /// to who computes stands behind it, for milliseconds. Trying again once a second keeps that to a hundredth.
@@ -41,7 +39,7 @@ fn give_way<T>(look: impl Fn() -> Option<T>) -> Option<T> {
         let found = look();
         let after = Instant::now();
         // Also if it was found: it may have come at once, and we were late.
-        if after.duration_since(before) > SLICE {
+        if after.duration_since(before) > MOMENT {
             CROWDED_UNTIL.store(since_epoch(after + CROWDED_FOR), Ordering::Relaxed);
             return found;
         }
