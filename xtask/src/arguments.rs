@@ -10,6 +10,7 @@ Usage: cargo xtask TASK
   tidy                     check layers, budgets, words, links and guarantees
   loom [--long] [NAME]     run the concurrency models whose name contains NAME, each in its own process
   shuttle [--long] [NAME]  the same for large scenarios, in thousands of drawn schedules
+  torture [--long]         kill 50 holders of each kind of lock, or 500; no increment may be lost or doubled
   teeth [NAME]             remove the protections whose patch name contains NAME; a test has to notice
 
 Exit codes: 0 all is well, 1 something failed, 2 wrong usage.";
@@ -21,6 +22,7 @@ pub(crate) enum Task {
     Verify,
     Tidy,
     Models(Checker, Selection),
+    Torture { long: bool },
     Teeth(Option<String>),
 }
 
@@ -37,6 +39,7 @@ impl Task {
             "tidy" => nothing_more(rest).map(|()| Self::Tidy),
             "loom" => selection(rest).map(|selection| Self::Models(Checker::Loom, selection)),
             "shuttle" => selection(rest).map(|selection| Self::Models(Checker::Shuttle, selection)),
+            "torture" => torture(rest),
             "teeth" => at_most_one(rest).map(Self::Teeth),
             unknown => Err(format!("There is no task `{unknown}`.")),
         }
@@ -58,6 +61,14 @@ fn at_most_one(rest: &[String]) -> Result<Option<String>, String> {
     Ok(rest.first().cloned())
 }
 
+fn torture(rest: &[String]) -> Result<Task, String> {
+    let (long, rest) = match rest {
+        [first, rest @ ..] if first == "--long" => (true, rest),
+        all => (false, all),
+    };
+    nothing_more(rest).map(|()| Task::Torture { long })
+}
+
 fn selection(rest: &[String]) -> Result<Selection, String> {
     let (options, names): (Vec<String>, Vec<String>) =
         rest.iter().cloned().partition(|word| word == "--long");
@@ -76,6 +87,8 @@ mod tests {
     fn every_task_in_the_usage_is_understood() {
         assert_eq!(parse("verify"), Ok(Task::Verify));
         assert_eq!(parse("tidy"), Ok(Task::Tidy));
+        assert_eq!(parse("torture"), Ok(Task::Torture { long: false }));
+        assert_eq!(parse("torture --long"), Ok(Task::Torture { long: true }));
         assert_eq!(parse("teeth"), Ok(Task::Teeth(None)));
         assert_eq!(parse("teeth queue"), Ok(Task::Teeth(Some("queue".into()))));
         for (task, checker) in [("loom", Checker::Loom), ("shuttle", Checker::Shuttle)] {
@@ -94,9 +107,13 @@ mod tests {
 
     #[test]
     fn a_wrong_line_is_refused_with_the_word_that_was_wrong() {
-        for (line, word) in
-            [("verfy", "verfy"), ("tidy now", "now"), ("loom --fast", "--fast"), ("teeth a b", "b")]
-        {
+        for (line, word) in [
+            ("verfy", "verfy"),
+            ("tidy now", "now"),
+            ("loom --fast", "--fast"),
+            ("teeth a b", "b"),
+            ("torture --long now", "now"),
+        ] {
             let complaint = parse(line).expect_err(line);
             assert!(complaint.contains(word), "`{line}`: {complaint}");
         }

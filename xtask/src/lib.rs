@@ -7,6 +7,7 @@
 //! - [`tidy`] holds the rules that no compiler checks: layers, budgets, words, links, guarantees.
 //! - `verify` runs everything in order and stops at the first failure.
 //! - `loom` and `shuttle` run each model in a process of its own, because a failing model can abort its process.
+//! - `torture` kills the holders of locks, more often than a test run does.
 //! - `teeth` removes one protection at a time and demands that a test notices.
 //!
 //! # Limitations
@@ -22,6 +23,7 @@ mod invocation;
 mod models;
 mod teeth;
 pub mod tidy;
+mod torture;
 mod verify;
 mod workspace;
 
@@ -65,6 +67,7 @@ fn perform(task: &Task) -> Result<bool, Error> {
         Task::Verify => verify::run(&workspace),
         Task::Tidy => tidy::run(workspace.root()),
         Task::Models(checker, selection) => models::run(&workspace, *checker, selection),
+        Task::Torture { long } => torture::run(&workspace, *long),
         Task::Teeth(selection) => teeth::run(&workspace, selection.as_deref()),
     }
 }

@@ -13,12 +13,16 @@ use crate::child::{Child, DEADLINE, Part, add_one, say, wait_until};
 /// What the next holder may wait for on a machine that is busy with other things.
 const NEXT_HOLDER_AT_MOST: Duration = Duration::from_secs(5);
 
-/// How many work how much, and how many of them are killed.
+/// Set to how many holders each torture kills; `cargo xtask torture` sets it.
+const KILLS: &str = "UNFORGET_TORTURE_KILLS";
+/// How many it kills otherwise.
+const KILLS_BY_DEFAULT: usize = 50;
+
+/// How many work how much, again and again until enough of them were killed.
 struct Torture {
     role: &'static str,
     processes: usize,
     times: u32,
-    kills: usize,
 }
 
 /// Increments the number in the file beside the lock, asking as often as everybody does by default; says who
@@ -111,74 +115,96 @@ fn kill_a_holder(lock: &Path, workers: &mut [Worker]) -> Option<(usize, u64)> {
 }
 
 impl Torture {
-    /// Lets the processes work, kills holders meanwhile, starts another one for the rest of each, and counts.
+    /// Lets waves of processes work, kills holders meanwhile, and counts.
     fn run(&self) {
         let root = tempfile::tempdir().unwrap();
-        let lock = root.path().join("counter.lock");
         fs::write(root.path().join("counter"), "0").unwrap();
-        let start = |_| Worker::start(self.role, &lock, self.times);
+        let wanted =
+            std::env::var(KILLS).map_or(KILLS_BY_DEFAULT, |number| number.parse().expect("a number"));
+        let (mut heard, mut kills, mut waves) = (Heard::default(), Vec::new(), 0);
+        while kills.len() < wanted {
+            let before = kills.len();
+            self.wave(&root.path().join("counter.lock"), wanted, &mut heard, &mut kills);
+            assert!(kills.len() > before, "somebody is killed in every wave");
+            waves += 1;
+            self.check(root.path(), waves, &heard, &kills);
+        }
+        report(self.role, root.path(), &heard, &kills);
+    }
+
+    /// Starts everybody, and another one for the rest of the work of each that was killed.
+    fn wave(&self, lock: &Path, wanted: usize, heard: &mut Heard, kills: &mut Vec<(u32, u64)>) {
+        let start = |_| Worker::start(self.role, lock, self.times);
         let mut workers: Vec<_> = (0..self.processes).map(start).collect();
-        let (mut heard, mut kills) = (Heard::default(), Vec::new());
-        while kills.len() < self.kills {
+        while kills.len() < wanted {
             for _ in 0..some_number(40) {
                 let worker = &mut workers[some_number(self.processes)];
                 let line = worker.child.hear();
-                worker.hear(&mut heard, line);
+                worker.hear(heard, line);
             }
-            let Some((victim, killed)) = kill_a_holder(&lock, &mut workers) else { break };
+            let Some((victim, killed)) = kill_a_holder(lock, &mut workers) else { break };
             let worker = &mut workers[victim];
             kills.push((worker.child.pid(), killed));
             let last_words: Vec<_> = std::iter::from_fn(|| worker.child.hear()).collect();
-            worker.hear(&mut heard, last_words);
-            *worker = Worker::start(worker.role, &lock, worker.left);
+            worker.hear(heard, last_words);
+            *worker = Worker::start(worker.role, lock, worker.left);
         }
         for mut worker in workers {
             let lines: Vec<_> = std::iter::from_fn(|| worker.child.hear()).collect();
-            worker.hear(&mut heard, lines);
+            worker.hear(heard, lines);
             assert_eq!((worker.left, worker.child.finish().len()), (0, 0), "everybody did its part");
         }
-        self.check(root.path(), &heard, &kills);
     }
 
-    fn check(&self, root: &Path, heard: &Heard, kills: &[(u32, u64)]) {
-        let counted: usize = fs::read_to_string(root.join("counter")).unwrap().parse().unwrap();
+    fn check(&self, root: &Path, waves: usize, heard: &Heard, kills: &[(u32, u64)]) {
+        let counted = counted(root);
         let acknowledged = usize::try_from(heard.acknowledged).unwrap();
-        assert_eq!(acknowledged, self.processes * self.times as usize);
+        assert_eq!(acknowledged, waves * self.processes * self.times as usize);
         assert!(
             (acknowledged..=acknowledged + kills.len()).contains(&counted),
             "{acknowledged} acknowledged, {} killed, {counted} counted",
             kills.len()
         );
-        let mut waits: Vec<_> = heard.followers.iter().map(|follower| waited(follower, kills)).collect();
-        waits.sort();
-        let longest = waits.last().expect("somebody died with the lock");
-        let within = waits.iter().filter(|wait| **wait <= Duration::from_millis(50)).count();
-        println!(
-            "{}: {counted} counted, {acknowledged} acknowledged; {} kills, {} of holders; next holder after {:?} \
-             (median), {longest:?} (longest), {within} within 50 ms",
-            self.role,
-            kills.len(),
-            waits.len(),
-            waits[waits.len() / 2],
-        );
-        assert!(*longest < NEXT_HOLDER_AT_MOST, "the lock goes with its process: {longest:?}");
     }
+}
+
+fn counted(root: &Path) -> usize {
+    fs::read_to_string(root.join("counter")).unwrap().parse().unwrap()
+}
+
+fn report(role: &str, root: &Path, heard: &Heard, kills: &[(u32, u64)]) {
+    let mut waits: Vec<_> = heard.followers.iter().map(|follower| waited(follower, kills)).collect();
+    waits.sort();
+    let longest = waits.last().expect("somebody died with the lock");
+    let within = waits.iter().filter(|wait| **wait <= Duration::from_millis(50)).count();
+    println!(
+        "{role}: {} counted, {} acknowledged; {} kills, {} of holders; next holder after {:?} (median), \
+         {longest:?} (longest), {within} within 50 ms",
+        counted(root),
+        heard.acknowledged,
+        kills.len(),
+        waits.len(),
+        waits[waits.len() / 2],
+    );
+    assert!(*longest < NEXT_HOLDER_AT_MOST, "the lock goes with its process: {longest:?}");
 }
 
 /// How long after the kill of a holder the next one came.
 fn waited((dead, at): &(u32, u64), kills: &[(u32, u64)]) -> Duration {
-    let (_, killed) = kills.iter().find(|(pid, _)| pid == dead).expect("only the killed left it so");
+    // The last of that number before: in a long torture numbers of processes come again.
+    let mut before = kills.iter().rev().filter(|(pid, killed)| pid == dead && killed <= at);
+    let (_, killed) = before.next().expect("only the killed left it so");
     Duration::from_micros(at.saturating_sub(*killed))
 }
 
 #[test]
 fn eight_processes_lose_no_increment_when_holders_are_killed_at_random() {
-    Torture { role: "lock::increment_politely", processes: 8, times: 200, kills: 24 }.run();
+    Torture { role: "lock::increment_politely", processes: 8, times: 200 }.run();
 }
 
 #[test]
 fn processes_that_lock_by_existence_lose_no_increment_when_holders_are_killed_at_random() {
-    Torture { role: "dot_lock::increment_politely", processes: 4, times: 50, kills: 8 }.run();
+    Torture { role: "dot_lock::increment_politely", processes: 4, times: 50 }.run();
 }
 
 #[test]
