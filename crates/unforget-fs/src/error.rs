@@ -198,7 +198,7 @@ pub enum Error {
     Journal(#[from] JournalError),
 
     /// The operating system refused an operation.
-    #[error("cannot {operation} {}", path.display())]
+    #[error("cannot {operation} {}{}", path.display(), remedy(source.kind()))]
     Io {
         /// What was tried, as a verb phrase: "open", "sync".
         operation: &'static str,
@@ -248,6 +248,17 @@ impl Error {
 fn is_transient(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{Interrupted, QuotaExceeded, ResourceBusy, StorageFull, TimedOut, WouldBlock};
     matches!(kind, Interrupted | QuotaExceeded | ResourceBusy | StorageFull | TimedOut | WouldBlock)
+}
+
+/// What a person can do about what no retry will change; the cause itself is in the source.
+fn remedy(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::StorageFull => "; free some space on its file system",
+        io::ErrorKind::QuotaExceeded => "; free some space or raise the quota",
+        io::ErrorKind::FileTooLarge => "; raise the limit on the size of files (`ulimit -f`) or write less",
+        io::ErrorKind::ReadOnlyFilesystem => "; choose a path on a file system that can be written to",
+        _ => "",
+    }
 }
 
 struct Holder<'a>(Option<&'a Owner>);

@@ -48,6 +48,7 @@ fn entry() {
         "dot_lock::die" => crate::dot_lock::die(&part),
         "dot_lock::hold" => crate::dot_lock::hold(&part),
         "dot_lock::increment" => crate::dot_lock::increment(&part),
+        "full_disk::try_every_operation" => crate::full_disk::try_every_operation(&part),
         "git::add_items" => crate::git_lock::add_items(&part),
         "git::hold" => crate::git_lock::hold(&part),
         "lease::hold" => crate::lease::hold(&part),

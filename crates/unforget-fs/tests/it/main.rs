@@ -9,6 +9,7 @@ mod crash;
 mod create_new;
 mod directory;
 mod dot_lock;
+mod full_disk;
 mod git_lock;
 mod journal;
 mod lease;

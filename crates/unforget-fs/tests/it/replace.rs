@@ -126,6 +126,17 @@ fn a_replaced_symlink_becomes_a_private_file() {
 }
 
 #[test]
+fn a_hard_link_keeps_the_old_content_of_a_replaced_file() {
+    let root = tempfile::tempdir().unwrap();
+    let (path, other) = (root.path().join("file"), root.path().join("other"));
+    fs::write(&other, "old").unwrap();
+    fs::hard_link(&other, &path).unwrap();
+    replace(&path, b"new", &OPTIONS).unwrap();
+    assert_eq!((fs::read(&path).unwrap(), fs::read(&other).unwrap()), (b"new".to_vec(), b"old".to_vec()));
+    assert_eq!(fs::metadata(&path).unwrap().nlink(), 1, "the new file has no second name");
+}
+
+#[test]
 fn names_of_255_bytes_are_replaced() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("x".repeat(255));
