@@ -2,14 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use super::held::{self, Reservation, Slot};
 use super::owner::{RECORD_LIMIT, Record};
 use super::waiting::Refusal;
 use crate::dir::{self, Dir};
-use crate::disk::{Entry, Open, RealDisk};
+use crate::disk::{Entry, Open, RealDisk, uninterrupted};
 use crate::{Error, kernel_lock};
 
 /// How often a file is opened again because its name went to another file meanwhile. Every time costs
@@ -158,12 +158,18 @@ fn open_error(dir: &Dir, name: &OsStr, error: io::Error) -> Error {
     }
 }
 
-pub(crate) fn read_content(mut file: &File) -> io::Result<Vec<u8>> {
-    use std::io::Seek;
-
-    let mut content = Vec::new();
-    file.rewind()?;
-    file.take(RECORD_LIMIT).read_to_end(&mut content)?;
+/// Reads the beginning of a lock file. By offset: a cursor would have to be set back first, and every lock
+/// pays for each call.
+pub(crate) fn read_content(file: &File) -> io::Result<Vec<u8>> {
+    let mut content = vec![0; RECORD_LIMIT];
+    let mut len = 0;
+    while len < content.len() {
+        match uninterrupted(|| dir::read_at(file, &mut content[len..], len as u64))? {
+            0 => break,
+            read => len += read,
+        }
+    }
+    content.truncate(len);
     Ok(content)
 }
 
