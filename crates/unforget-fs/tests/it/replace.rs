@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 
-use unforget_fs::{Durability, Error, ReplaceOptions, SymlinkPolicy, replace, replace_if};
+use unforget_fs::{Durability, Error, ReplaceOptions, SymlinkPolicy, replace, replace_if, sweep_orphans};
 
-use crate::child::{Child, Part, is_root, names_in, say};
+use crate::child::{Child, Part, is_root, names_in, say, wait_until};
 
 const OPTIONS: ReplaceOptions = ReplaceOptions::new();
 
@@ -175,6 +175,34 @@ pub(crate) fn storm(part: &Part) {
     say("done");
 }
 
+/// Reads the file, which is whole and one writer's, and says which letter it is made of.
+fn letter_of_whole(path: &Path) -> u8 {
+    let content = fs::read(path).expect("there is always a file");
+    assert_eq!(content.len(), STORM_SIZE, "the file is whole");
+    let first = content[0];
+    assert!(content.iter().all(|byte| *byte == first), "the file is one writer's");
+    first
+}
+
+#[test]
+fn writers_that_are_killed_leave_a_whole_file_and_what_a_sweep_removes() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("file");
+    for killed in 0..20 {
+        fs::write(&path, vec![b'-'; STORM_SIZE]).unwrap();
+        let mut writer = Child::start("replace::storm", &path, u32::MAX);
+        wait_until("the writer replaced the file", || letter_of_whole(&path) != b'-');
+        // Another moment of a replacement for each.
+        for _ in 0..killed {
+            letter_of_whole(&path);
+        }
+        writer.kill();
+        letter_of_whole(&path);
+    }
+    sweep_orphans(root.path()).expect("swept");
+    assert_eq!(names_in(root.path()), ["file"], "what the killed were writing is gone");
+}
+
 #[test]
 fn readers_never_see_a_part_of_a_file() {
     let root = tempfile::tempdir().unwrap();
@@ -186,11 +214,7 @@ fn readers_never_see_a_part_of_a_file() {
         let read = || {
             let mut seen = HashSet::new();
             while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                let content = fs::read(&path).expect("there is always a file");
-                assert_eq!(content.len(), STORM_SIZE, "the file is whole");
-                let first = content[0];
-                assert!(content.iter().all(|byte| *byte == first), "the file is one writer's");
-                seen.insert(first);
+                seen.insert(letter_of_whole(&path));
             }
             seen
         };
