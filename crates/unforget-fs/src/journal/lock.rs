@@ -98,5 +98,5 @@ fn locked(path: PathBuf, record: Record) -> Error {
 }
 
 fn read_record<D: Disk>(disk: &D, file: &D::File) -> io::Result<Record> {
-    Ok(Record::parse(&file::read_from(disk, file, 0, RECORD_LIMIT)?))
+    Ok(Record::parse(&file::read_from(disk, file, 0, RECORD_LIMIT as u64)?))
 }
