@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use unforget_sync::{Entry, Limits, Ticket, WriteQueue};
+use unforget_sync::{Entry, Limits, Ticket, Wake, WriteQueue};
 
 /// More than is ever in flight here, so that nobody waits for room: waiting for room is not what is measured.
 const CAPACITY: usize = 8192;
@@ -34,10 +34,10 @@ impl Lane for Unforget {
     fn start() -> (Self, JoinHandle<()>) {
         let (queue, mut consumer) = WriteQueue::new(limits(), |_| 8);
         let consumer = thread::spawn(move || {
-            let mut batch = Vec::new();
+            let (mut batch, mut wakes) = (Vec::new(), Vec::new());
             while consumer.wait() {
                 consumer.take_into(&mut batch);
-                answer(&mut batch);
+                answer(&mut batch, &mut wakes);
             }
         });
         (Self(queue), consumer)
@@ -63,10 +63,10 @@ impl Lane for Leading {
     fn start() -> (Self, JoinHandle<()>) {
         let (queue, mut consumer) = WriteQueue::new(limits(), |_| 8);
         let consumer = thread::spawn(move || {
-            let mut batch = Vec::new();
+            let (mut batch, mut wakes) = (Vec::new(), Vec::new());
             while consumer.wait_lending() {
                 consumer.take_into(&mut batch);
-                answer(&mut batch);
+                answer(&mut batch, &mut wakes);
             }
         });
         (Self(queue), consumer)
@@ -88,10 +88,10 @@ fn limits() -> Limits {
     Limits { ops: NonZeroUsize::MIN.saturating_add(CAPACITY - 1), bytes: NonZeroUsize::MAX }
 }
 
-fn answer(batch: &mut Vec<Entry<u64, u64>>) {
-    for entry in batch.drain(..) {
-        entry.completer.complete(entry.op);
-    }
+/// All of the batch first: then a producer that waits for many is woken once.
+fn answer(batch: &mut Vec<Entry<u64, u64>>, wakes: &mut Vec<Wake<u64>>) {
+    wakes.extend(batch.drain(..).filter_map(|entry| entry.completer.complete_quietly(entry.op)));
+    wakes.clear();
 }
 
 /// A channel of operations, each with a channel for its reply. `$queued` takes what else there is, at once

@@ -116,7 +116,7 @@ pub use contention::{Contention, ContentionSnapshot, Meter, WAIT_CLASSES};
 pub use init_cell::{InitCell, InitError};
 pub use registry::{Registry, Shared};
 pub use snapshot_cell::{Published, SnapshotCell, SnapshotGuard, SnapshotReader};
-pub use ticket::{Completer, Ticket, TicketError, WaitError};
+pub use ticket::{Completer, Ticket, TicketError, WaitError, Wake};
 pub use write_queue::{Close, Consumer, Entry, Lead, Limits, SubmitError, WriteQueue};
 
 /// Compiles and runs the example of the README.

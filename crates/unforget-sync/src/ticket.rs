@@ -1,6 +1,7 @@
 //! The receipt for an operation that someone else carries out.
 
-use std::error::Error;
+mod error;
+
 use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,6 +12,8 @@ use std::time::{Duration, Instant};
 use crate::clock::{Clock, SystemClock};
 use crate::primitive::{Arc, Condvar, Mutex, MutexGuard};
 use crate::shortcut::{Hint, unshare};
+
+pub use self::error::{TicketError, WaitError};
 
 type Outcome<R> = Result<R, TicketError>;
 
@@ -229,10 +232,30 @@ impl<R> Completer<R> {
         self.resolve(Ok(result));
     }
 
+    /// Resolves the ticket with a result like [`complete`](Self::complete), and leaves waking whoever waits to the
+    /// returned [`Wake`]; `None` if nobody is to be woken.
+    ///
+    /// For a batch: a thread that waits for many tickets, woken by the first, would find the second unresolved and block
+    /// again, and so on. Complete all, keep what is returned, and then drop it: everybody is woken once.
+    ///
+    /// # Examples
+    /// ```
+    /// use unforget_sync::Ticket;
+    ///
+    /// let (tickets, completers): (Vec<_>, Vec<_>) = (0..3).map(|_| Ticket::pair()).unzip();
+    /// let consumer = std::thread::spawn(move || {
+    ///     let wakes: Vec<_> = completers.into_iter().filter_map(|completer| completer.complete_quietly(7)).collect();
+    ///     drop(wakes);
+    /// });
+    /// assert!(tickets.into_iter().all(|ticket| ticket.wait() == Ok(7)));
+    /// consumer.join().expect("nothing panics");
+    /// ```
+    pub fn complete_quietly(mut self, result: R) -> Option<Wake<R>> {
+        self.slot.take().and_then(|slot| Slot::settle(slot, Ok(result)))
+    }
+
     pub(crate) fn resolve(mut self, outcome: Outcome<R>) {
-        if let Some(slot) = self.slot.take() {
-            slot.resolve(outcome);
-        }
+        drop(self.slot.take().and_then(|slot| Slot::settle(slot, outcome)));
     }
 
     pub(crate) fn resolves(&self, ticket: &Ticket<R>) -> bool {
@@ -242,9 +265,7 @@ impl<R> Completer<R> {
 
 impl<R> Drop for Completer<R> {
     fn drop(&mut self) {
-        if let Some(slot) = self.slot.take() {
-            slot.resolve(Err(TicketError::Abandoned));
-        }
+        drop(self.slot.take().and_then(|slot| Slot::settle(slot, Err(TicketError::Abandoned))));
     }
 }
 
@@ -264,17 +285,42 @@ impl<R> PendingTicket<R> {
 }
 
 impl<R> Slot<R> {
-    fn resolve(&self, outcome: Outcome<R>) {
-        let before = replace(self.state.lock(), State::Resolved(outcome));
-        self.come.set(true);
-        if let State::Pending(waiting) = before {
-            if waiting.blocked {
-                self.resolved.notify_one();
+    /// Resolves, and says whom to wake.
+    fn settle(slot: Arc<Self>, outcome: Outcome<R>) -> Option<Wake<R>> {
+        let before = replace(slot.state.lock(), State::Resolved(outcome));
+        slot.come.set(true);
+        match before {
+            State::Pending(waiting) if waiting.blocked || waiting.waker.is_some() => {
+                Some(Wake { slot, waiting })
             }
-            if let Some(waker) = waiting.waker {
-                let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-            }
+            State::Pending(_) | State::Resolved(_) | State::Taken => None,
         }
+    }
+}
+
+/// Wakes whoever waits for a ticket that has been resolved, when it is dropped.
+///
+/// Forgetting it (`mem::forget`) leaves them waiting.
+#[must_use = "dropping it is what wakes; keep it until the rest of the batch is resolved"]
+pub struct Wake<R> {
+    slot: Arc<Slot<R>>,
+    waiting: Waiting,
+}
+
+impl<R> Drop for Wake<R> {
+    fn drop(&mut self) {
+        if self.waiting.blocked {
+            self.slot.resolved.notify_one();
+        }
+        if let Some(waker) = self.waiting.waker.take() {
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
+    }
+}
+
+impl<R> fmt::Debug for Wake<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wake").finish_non_exhaustive()
     }
 }
 
@@ -316,84 +362,6 @@ impl<R> State<R> {
         match self {
             Self::Pending(waiting) => waiting.waker.replace(waker),
             Self::Resolved(_) | Self::Taken => Some(waker),
-        }
-    }
-}
-
-/// Says why an operation has no result, and with that whether it may be tried again.
-///
-/// # Examples
-/// ```
-/// use unforget_sync::TicketError;
-///
-/// /// Whether doing it again cannot do it twice.
-/// fn was_never_started(error: TicketError) -> bool {
-///     match error {
-///         TicketError::Abandoned => false,
-///         TicketError::Aborted | TicketError::Withdrawn => true,
-///     }
-/// }
-/// assert!(was_never_started(TicketError::Aborted));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TicketError {
-    /// Whoever was to complete it panicked or lost it: the operation may or may not have taken effect.
-    Abandoned,
-    /// The queue was closed before the operation was taken: it was never started.
-    Aborted,
-    /// The operation was withdrawn before it was taken: it was never started.
-    Withdrawn,
-}
-
-impl fmt::Display for TicketError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Abandoned => "the operation was abandoned; whether it took effect is unknown",
-            Self::Aborted => "the operation was not started: its queue was closed",
-            Self::Withdrawn => "the operation was not started: it was withdrawn",
-        })
-    }
-}
-
-impl Error for TicketError {}
-
-/// Says why a timed wait ended without a result.
-///
-/// # Examples
-/// ```
-/// use std::time::Duration;
-/// use unforget_sync::{Ticket, WaitError};
-///
-/// let (ticket, completer) = Ticket::pair();
-/// let ticket = match ticket.wait_timeout(Duration::ZERO) {
-///     Err(WaitError::TimedOut(ticket)) => ticket, // it goes on: wait again, or withdraw it from its queue
-///     outcome => unreachable!("nobody has completed it: {outcome:?}"),
-/// };
-/// completer.complete(1);
-/// assert_eq!(ticket.wait(), Ok(1));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WaitError<T> {
-    /// The deadline came first. Here is the ticket.
-    TimedOut(T),
-    /// The ticket was resolved without a result.
-    Failed(TicketError),
-}
-
-impl<T> fmt::Display for WaitError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TimedOut(_) => f.write_str("the operation had no outcome by the deadline and goes on"),
-            Self::Failed(_) => f.write_str("the operation has no result"),
-        }
-    }
-}
-
-impl<T: fmt::Debug> Error for WaitError<T> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::TimedOut(_) => None,
-            Self::Failed(error) => Some(error),
         }
     }
 }

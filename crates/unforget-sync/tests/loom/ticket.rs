@@ -90,3 +90,19 @@ fn a_future_wakes_the_waker_given_last() {
         consumer.join().expect("does not panic");
     });
 }
+
+/// Two tickets of a batch that is resolved before anybody is woken: both waits end, and the wake of one is not lost
+/// though it was resolved long before.
+#[test]
+fn a_batch_resolved_quietly_wakes_everyone() {
+    check(WAITS, || {
+        let (first, one) = Ticket::pair();
+        let (second, other) = Ticket::pair();
+        let consumer = thread::spawn(move || {
+            let wakes = [one.complete_quietly(1), other.complete_quietly(2)];
+            drop(wakes);
+        });
+        assert_eq!((first.wait(), second.wait()), (Ok(1), Ok(2)));
+        consumer.join().expect("does not panic");
+    });
+}
