@@ -45,6 +45,11 @@ fn consume(mut consumer: Consumer<usize, usize>, tools: &Tools) {
     tools.put_away();
 }
 
+fn start(consumer: Consumer<usize, usize>, tools: &Tools) -> thread::JoinHandle<()> {
+    let tools = Arc::clone(tools);
+    thread::spawn(move || consume(consumer, &tools))
+}
+
 /// Does `op` in the consumer's seat, or has the consumer do it.
 fn lead_or_submit(queue: &Queue, tools: &Tools, op: usize) {
     match queue.try_lead() {
@@ -59,10 +64,7 @@ fn a_leader_and_the_consumer_never_work_at_once() {
     check(WAITS, || {
         let (queue, consumer) = queue(2, 9);
         let tools = Tools::default();
-        let consumer = {
-            let tools = Arc::clone(&tools);
-            thread::spawn(move || consume(consumer, &tools))
-        };
+        let consumer = start(consumer, &tools);
         let first = queue.submit(1).expect("open");
         lead_or_submit(&queue, &tools, 2);
         queue.close(Close::Drain);
@@ -100,10 +102,7 @@ fn what_was_queued_meanwhile_is_the_consumers() {
     check(WAITS, || {
         let (queue, consumer) = queue(2, 9);
         let tools = Tools::default();
-        let consumer = {
-            let tools = Arc::clone(&tools);
-            thread::spawn(move || consume(consumer, &tools))
-        };
+        let consumer = start(consumer, &tools);
         let lead = queue.try_lead();
         if lead.is_some() {
             tools.pick_up();
@@ -125,10 +124,7 @@ fn closing_waits_for_the_leader() {
     check(WAITS, || {
         let (queue, consumer) = queue(2, 9);
         let tools = Tools::default();
-        let consumer = {
-            let tools = Arc::clone(&tools);
-            thread::spawn(move || consume(consumer, &tools))
-        };
+        let consumer = start(consumer, &tools);
         if let Some(_lead) = queue.try_lead() {
             tools.pick_up();
             queue.close(Close::Abort);
@@ -151,10 +147,7 @@ fn nobody_leads_past_the_line() {
             let queue = queue.clone();
             thread::spawn(move || queue.submit(2).expect("open").wait())
         };
-        let consumer = {
-            let tools = Arc::clone(&tools);
-            thread::spawn(move || consume(consumer, &tools))
-        };
+        let consumer = start(consumer, &tools);
         assert_eq!(first.wait(), Ok(1));
         if let Some(_lead) = queue.try_lead() {
             assert_eq!(queue.waiting(), 0, "the leader overtook the line");
