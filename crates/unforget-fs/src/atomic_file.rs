@@ -176,7 +176,7 @@ impl<D: Disk> AtomicFile<D> {
             return Err(self.target.error("commit the new content of", gone));
         }
         self.target.look_again()?;
-        self.target.keep_attributes(&self.temp)?;
+        self.target.keep_attributes(&mut self.temp)?;
         if let Err(source) = self.target.sync_file(&self.temp) {
             self.progress = Progress::Untrusted;
             return Err(self.target.error("sync", source));

@@ -26,6 +26,8 @@ pub(crate) struct Temp<D: Disk> {
     name: OsString,
     /// Open to the end: a writeback error is reported once per open description, to the one that was open.
     file: D::File,
+    /// What the file was when it was locked, until its attributes are changed.
+    created: Option<Entry>,
     /// Whether the temporary name is still there, by all that is known here.
     is_named: bool,
 }
@@ -39,8 +41,8 @@ impl<D: Disk> Temp<D> {
             let name = random_name();
             match uninterrupted(|| disk.open(dir, &name, Open::New)) {
                 Ok(file) => {
-                    let temp = Self::from_file(disk, dir, name, file);
-                    if temp.is_claimed()? {
+                    let mut temp = Self::from_file(disk, dir, name, file);
+                    if temp.claim()? {
                         return Ok(temp);
                     }
                 }
@@ -53,18 +55,21 @@ impl<D: Disk> Temp<D> {
 
     /// Takes over a file that is open and called `name`.
     pub(crate) fn from_file(disk: &D, dir: &Arc<D::Dir>, name: OsString, file: D::File) -> Self {
-        Self { disk: disk.clone(), dir: Arc::clone(dir), name, file, is_named: true }
+        Self { disk: disk.clone(), dir: Arc::clone(dir), name, file, created: None, is_named: true }
     }
 
     /// Locks the file and sees that it still has its name.
     ///
     /// A sweeper may have locked and removed it in between. A file system without locks has no sweepers
     /// either.
-    pub(crate) fn is_claimed(&self) -> io::Result<bool> {
+    fn claim(&mut self) -> io::Result<bool> {
         if let Ok(false) = uninterrupted(|| self.disk.try_lock(&self.file)) {
             return Ok(false);
         }
-        Ok(uninterrupted(|| self.disk.file_entry(&self.file))?.links() == 1)
+        let entry = uninterrupted(|| self.disk.file_entry(&self.file))?;
+        let has_its_name = entry.links() == 1;
+        self.created = Some(entry);
+        Ok(has_its_name)
     }
 
     /// Whether the temporary name still means this file.
@@ -83,16 +88,24 @@ impl<D: Disk> Temp<D> {
     ///
     /// The owner first: a change of owner clears set-user-id and set-group-id. It is only changed when it
     /// differs, so that an ordinary user who replaces an own file needs no privilege.
-    pub(crate) fn copy_owner_and_mode(&self, old: &Entry) -> io::Result<()> {
-        let entry = uninterrupted(|| self.disk.file_entry(&self.file))?;
-        if !entry.has_owner_of(old) {
+    pub(crate) fn copy_owner_and_mode(&mut self, old: &Entry) -> io::Result<()> {
+        let own = match self.created.take() {
+            Some(created) => created,
+            None => uninterrupted(|| self.disk.file_entry(&self.file))?,
+        };
+        let keeps_owner = own.has_owner_of(old);
+        if !keeps_owner {
             uninterrupted(|| self.disk.set_owner(&self.file, old.uid(), old.gid()))?;
+        }
+        if keeps_owner && own.mode() == old.mode() {
+            return Ok(());
         }
         self.set_mode(old.mode())
     }
 
     /// Sets the permission bits.
-    pub(crate) fn set_mode(&self, mode: u32) -> io::Result<()> {
+    pub(crate) fn set_mode(&mut self, mode: u32) -> io::Result<()> {
+        self.created = None;
         uninterrupted(|| self.disk.set_mode(&self.file, mode))
     }
 

@@ -190,7 +190,8 @@ pub fn retry<T, E>(
     mut op: impl FnMut() -> Result<T, E>,
 ) -> Result<T, E> {
     let start = clock.now();
-    let mut delays = backoff.delays();
+    // Made when one is needed: seeding the jitter costs more than most calls that succeed at once.
+    let mut delays = None;
     loop {
         let error = match op() {
             Ok(value) => return Ok(value),
@@ -199,8 +200,10 @@ pub fn retry<T, E>(
         if !is_retryable(&error) {
             return Err(error);
         }
-        let Some(delay) = time_left(backoff, start, clock).and_then(|left| Some(delays.next()?.min(left)))
-        else {
+        let Some(delay) = time_left(backoff, start, clock).and_then(|left| {
+            let delays = delays.get_or_insert_with(|| backoff.delays());
+            Some(delays.next()?.min(left))
+        }) else {
             return Err(error);
         };
         clock.sleep(delay);

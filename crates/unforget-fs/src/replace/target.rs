@@ -115,9 +115,9 @@ impl<D: Disk> Target<D> {
     pub(crate) fn write_new_file(&self, contents: &[u8]) -> Result<Temp<D>, Error> {
         let mut new_files_left = NEW_FILES_AFTER_A_FAILED_SYNC;
         loop {
-            let temp = self.create_temp()?;
+            let mut temp = self.create_temp()?;
             temp.write_all(contents).map_err(|e| self.error("write the new content of", e))?;
-            self.keep_attributes(&temp)?;
+            self.keep_attributes(&mut temp)?;
             match self.sync_file(&temp) {
                 Err(e) if new_files_left == 0 || is_out_of_space(&e) => return Err(self.error("sync", e)),
                 Err(_) => new_files_left -= 1,
@@ -132,7 +132,7 @@ impl<D: Disk> Target<D> {
     }
 
     /// Gives the new file the attributes of the old one.
-    pub(crate) fn keep_attributes(&self, temp: &Temp<D>) -> Result<(), Error> {
+    pub(crate) fn keep_attributes(&self, temp: &mut Temp<D>) -> Result<(), Error> {
         match &self.old {
             Some(old) => temp.copy_owner_and_mode(old).map_err(|e| self.cannot_keep(old, e)),
             None => temp.set_mode(self.options.new_file_mode).map_err(|e| self.error("set the mode of", e)),

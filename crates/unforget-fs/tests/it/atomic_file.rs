@@ -66,6 +66,22 @@ fn the_attributes_at_the_commit_are_kept() {
 }
 
 #[test]
+fn a_second_commit_keeps_the_attributes_of_its_own_time() {
+    let (_root, path) = with_old();
+    let file = AtomicFile::create(&path, &OPTIONS).unwrap();
+    let denied = file.commit_if(|| Err(Error::Untrusted { path: path.clone() })).unwrap_err();
+    let mut file = denied.into_parts().1.expect("it is not lost");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    file.write_all(b"new").unwrap();
+    file.commit().unwrap();
+    let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(
+        mode, 0o600,
+        "a mode that was private when the file was made is set again if it was changed since"
+    );
+}
+
+#[test]
 fn a_commit_that_cannot_rename_gives_the_file_back() {
     let (root, path) = with_old();
     let file = AtomicFile::create(&path, &OPTIONS).unwrap();
