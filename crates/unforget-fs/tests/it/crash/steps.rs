@@ -10,6 +10,9 @@ use super::cases::OPTIONS;
 fn disk() -> SimDisk {
     let disk = SimDisk::new();
     disk.put("/store/file", b"old");
+    // Not the mode of a new file, which would be right without being set.
+    let owner = disk.entry_at("/store/file").expect("it was put there");
+    disk.set_attributes("/store/file", 0o644, owner.uid(), owner.gid());
     disk
 }
 
