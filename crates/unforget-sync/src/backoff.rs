@@ -200,10 +200,9 @@ pub fn retry<T, E>(
         if !is_retryable(&error) {
             return Err(error);
         }
-        let Some(delay) = time_left(backoff, start, clock).and_then(|left| {
-            let delays = delays.get_or_insert_with(|| backoff.delays());
-            Some(delays.next()?.min(left))
-        }) else {
+        let delays = delays.get_or_insert_with(|| backoff.delays());
+        let Some(delay) = time_left(backoff, start, clock).and_then(|left| Some(delays.next()?.min(left)))
+        else {
             return Err(error);
         };
         clock.sleep(delay);
