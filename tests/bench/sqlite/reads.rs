@@ -67,6 +67,8 @@ pub(crate) fn run(effort: Effort) {
 }
 
 fn time(read: &dyn Fn(i64) -> String, rows: i64, reads: i64) -> f64 {
+    // The connection is opened and the statement compiled outside the time.
+    read(1);
     let began = Instant::now();
     for n in 0..reads {
         // A stride that is coprime to the number of rows: every row is read, none twice in a row.
