@@ -108,6 +108,10 @@ pub trait Disk: Clone + Debug {
     /// process ends.
     fn try_lock(&self, file: &Self::File) -> io::Result<bool>;
 
+    /// Gives the lock of a file back, also for the copies of this opening that a child process has between its
+    /// `fork` and its `exec`.
+    fn unlock(&self, file: &Self::File);
+
     /// Adds a name to the path that a directory was opened by, for messages.
     fn show(&self, dir: &Self::Dir, name: &OsStr) -> PathBuf;
 

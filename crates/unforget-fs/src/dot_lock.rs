@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dir::{self, Dir};
-use crate::disk::RealDisk;
+use crate::disk::{RealDisk, uninterrupted};
 use crate::lock_file::{LockFile, LockOptions, Owner, is_named, wait};
 use crate::{Error, digest};
 
@@ -168,7 +168,7 @@ impl DotLock {
             return Ok(());
         }
         self.verify()?;
-        self.dir.unlink(&self.name).map_err(|e| Error::io("remove", &self.path, e))
+        uninterrupted(|| self.dir.unlink(&self.name)).map_err(|e| Error::io("remove", &self.path, e))
     }
 }
 

@@ -108,7 +108,7 @@ impl Journal {
     ///
     /// [`Error::Locked`] if another journal of this or another process appends to it;
     /// [`JournalError::Corrupt`] if a record that had been durable cannot be read, after the file was copied
-    /// aside; [`JournalError::Foreign`] and [`JournalError::Newer`]; [`Error::Symlink`],
+    /// aside if that was possible; [`JournalError::Foreign`] and [`JournalError::Newer`]; [`Error::Symlink`],
     /// [`Error::NotRegular`], [`Error::HardLinked`], [`Error::ForeignOwner`], [`Error::ForeignContent`];
     /// [`Error::Io`]. After every error all that was acknowledged is still in the file.
     ///

@@ -4,6 +4,8 @@ mod held;
 mod options;
 mod owner;
 mod place;
+mod process;
+mod record;
 mod shared;
 mod waiting;
 
@@ -13,16 +15,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::dir::Dir;
+use crate::disk::uninterrupted;
 use crate::{Error, kernel_lock};
 
 use held::Slot;
 pub use options::LockOptions;
 pub use owner::Owner;
-pub(crate) use owner::{RECORD_LIMIT, Record};
 pub(crate) use place::{
     Locked, Mode, is_named, open_existing, open_regular, read_at, read_content, read_record, write_line,
     write_record,
 };
+pub(crate) use record::{RECORD_LIMIT, Record};
 pub use shared::SharedLock;
 pub(crate) use waiting::{Refusal, wait};
 
@@ -205,7 +208,7 @@ impl LockFile {
 
     fn leave_file(&self) -> Result<(), Error> {
         self.verify()?;
-        let removed = self.unlink_on_release.then(|| self.dir.unlink(&self.name));
+        let removed = self.unlink_on_release.then(|| uninterrupted(|| self.dir.unlink(&self.name)));
         match removed {
             Some(Ok(())) => Ok(()),
             // The file stays, and its next holder must not take us for dead.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use unforget_sync::{Clock, SystemClock};
 
 use super::{Disk, Entry, Open, RealDir, Rename};
-use crate::dir;
+use crate::{dir, kernel_lock};
 
 /// The disk of this machine, through the operating system.
 ///
@@ -105,6 +105,10 @@ impl Disk for RealDisk {
             Err(TryLockError::WouldBlock) => Ok(false),
             Err(TryLockError::Error(e)) => Err(e),
         }
+    }
+
+    fn unlock(&self, file: &File) {
+        kernel_lock::unlock(file);
     }
 
     fn show(&self, dir: &RealDir, name: &OsStr) -> PathBuf {

@@ -10,7 +10,7 @@ use super::{DotLock, place_of, second_name};
 use crate::Error;
 use crate::dir::{self, Dir};
 use crate::disk::{Disk, RealDisk, uninterrupted};
-use crate::lock_file::{Owner, Record, Refusal, open_existing, read_record};
+use crate::lock_file::{Owner, Record, Refusal, is_named, open_existing, read_record};
 use crate::temp::Temp;
 
 /// How often a name is looked at again because it changed meanwhile.
@@ -145,15 +145,15 @@ impl Draft {
 
     /// Gives it the name if nothing has it.
     ///
-    /// A server that answers twice may say "exists" of what it has just made: a second name of our file is the
-    /// proof, see `open(2)` on `O_EXCL` and NFS.
+    /// A server that answers twice may say "exists" of what it has just made (`open(2)` on `O_EXCL` and NFS):
+    /// whose file the name stands for is the proof. A second name of our file, which `open(2)` advises to look
+    /// for, is none: somebody who copies directories by hard links may have made that one.
     fn link_to(&self, name: &OsStr) -> Result<bool, Error> {
         let failed = match uninterrupted(|| RealDisk.link(&self.dir, self.temp.name(), name)) {
             Ok(()) => return Ok(true),
             Err(e) => e,
         };
-        let entry = uninterrupted(|| RealDisk.file_entry(self.temp.file()));
-        if entry.is_ok_and(|entry| entry.links() == 2) {
+        if matches!(is_named(&self.dir, name, &self.file), Ok(true)) {
             return Ok(true);
         }
         if failed.kind() == io::ErrorKind::AlreadyExists {
@@ -198,6 +198,22 @@ mod tests {
         let (_root, held, _) = overtaken();
         assert!(matches!(create(&held.dir, &held.name), Ok(None)), "somebody was faster");
         held.verify().expect("it holds it still");
+    }
+
+    #[test]
+    fn only_the_name_itself_proves_that_it_was_given() {
+        let (root, held, _) = overtaken();
+        let draft = Draft::write(&held.dir, &held.name, None).map_err(|e| e.to_string()).unwrap();
+        let draft_path = root.path().join(draft.temp.name());
+        std::fs::hard_link(&draft_path, root.path().join("backup")).unwrap();
+        let outcome = draft.link_to(&held.name);
+        assert!(matches!(outcome, Ok(false)), "somebody else has the name: {outcome:?}");
+        held.verify().expect("it holds it still");
+        held.release().unwrap();
+        // What a server does that is asked again because its answer was lost.
+        std::fs::hard_link(&draft_path, root.path().join("x.lock")).unwrap();
+        let outcome = draft.link_to(OsStr::new("x.lock"));
+        assert!(matches!(outcome, Ok(true)), "it is our file: {outcome:?}");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub enum JournalError {
         offset: u64,
         /// The number of that record.
         seq: u64,
-        /// A copy of the whole file; readers make none.
+        /// A copy of the whole file. Readers make none, and there is none if it could not be written.
         copy: Option<PathBuf>,
     },
 

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io;
 
+use super::JournalError;
 use super::options::CAPACITY_LIMIT;
 use crate::Error;
 use crate::disk::{Disk, Open, uninterrupted};
@@ -41,6 +42,10 @@ pub(super) fn open_to_read<D: Disk>(disk: &D, dir: &D::Dir, name: &OsStr) -> Res
     let entry = uninterrupted(|| disk.file_entry(&file)).map_err(|e| Error::io("look at", &path, e))?;
     if !entry.is_regular() {
         return Err(Error::NotRegular { path, found: entry.kind().as_str() });
+    }
+    // What would not be read would be lost with the next file.
+    if entry.len() > READ_LIMIT {
+        return Err(JournalError::Foreign { path }.into());
     }
     Ok(Some(file))
 }

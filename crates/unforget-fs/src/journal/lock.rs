@@ -81,10 +81,14 @@ impl<D: Disk> JournalLock<D> {
 }
 
 impl<D: Disk> Drop for JournalLock<D> {
+    /// In a forked child nothing is unlocked: an unlock there would end the lock of the parent.
     fn drop(&mut self) {
-        // The record is for people and says "released cleanly"; the kernel's lock ends with the file.
-        if self.verify().is_ok() {
+        let verified = self.verify();
+        if verified.is_ok() {
             self.write(&Record::Released { fence: self.owner.fence });
+        }
+        if !matches!(verified, Err(Error::Forked { .. })) {
+            self.disk.unlock(&self.file);
         }
     }
 }
@@ -99,4 +103,38 @@ fn locked(path: PathBuf, record: Record) -> Error {
 
 fn read_record<D: Disk>(disk: &D, file: &D::File) -> io::Result<Record> {
     Ok(Record::parse(&file::read_from(disk, file, 0, RECORD_LIMIT as u64)?))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::disk::{RealDir, RealDisk};
+
+    fn lock_in(root: &std::path::Path) -> Result<JournalLock<RealDisk>, Error> {
+        let dir = Arc::new(RealDir::open(root).expect("it opens"));
+        JournalLock::try_acquire(&RealDisk, &dir, OsStr::new("journal"))
+    }
+
+    #[test]
+    fn a_child_that_is_about_to_be_another_program_does_not_keep_the_lock() {
+        let root = tempfile::tempdir().unwrap();
+        let lock = lock_in(root.path()).unwrap();
+        // What a child has between its `fork` and its `exec`.
+        let childs = lock.file.try_clone().unwrap();
+        drop(lock);
+        drop(lock_in(root.path()).expect("it was given back"));
+        drop(childs);
+    }
+
+    #[test]
+    fn a_forked_child_releases_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let mut lock = lock_in(root.path()).unwrap();
+        let parents = lock.file.try_clone().unwrap();
+        lock.owner.pid += 1;
+        drop(lock);
+        let outcome = lock_in(root.path());
+        assert!(matches!(outcome, Err(Error::Locked { .. })), "the parent still has it: {outcome:?}");
+        drop(parents);
+    }
 }

@@ -1,6 +1,5 @@
 //! Opening a journal: what is intact, what a crash tore, and what is damaged.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,8 +9,8 @@ use super::lock::JournalLock;
 use super::rotate::Place;
 use super::scan::{End, Position, Scan};
 use super::{Journal, JournalError, JournalOptions, TornTail};
-use crate::create_new::create_new_on;
 use crate::disk::{Disk, Open, sync_names, uninterrupted};
+use crate::replace::Target;
 use crate::{Error, ReplaceOptions, dir};
 
 /// What the name of a damaged journal is extended by for its copy, before a checksum of the content: the same
@@ -56,7 +55,8 @@ impl<D: Disk> Journal<D> {
             End::Foreign => return Err(JournalError::Foreign { path: path() }.into()),
             End::Newer(version) => return Err(JournalError::Newer { path: path(), version }.into()),
             End::Corrupt => {
-                let copy = Some(self.copy_aside(&bytes)?);
+                // A disk that is full, or read only, must not hide the damage.
+                let copy = self.copy_aside(&bytes).ok();
                 let (offset, seq) = (at.offset, at.chain.seq + 1);
                 return Err(JournalError::Corrupt { path: path(), offset, seq, copy }.into());
             }
@@ -110,12 +110,14 @@ impl<D: Disk> Journal<D> {
 
     /// Copies a damaged file beside it, durably and once.
     fn copy_aside(&self, bytes: &[u8]) -> Result<PathBuf, Error> {
-        let mut name = OsString::from(&self.path);
+        let mut name = self.name.clone();
         name.push(format!("{COPY}{:08x}", crc32fast::hash(bytes)));
-        let copy = PathBuf::from(name);
-        match create_new_on(&self.disk, &copy, bytes, ReplaceOptions::new()) {
-            Ok(()) | Err(Error::AlreadyExists { .. }) => Ok(copy),
-            Err(e) => Err(e),
+        let copy = self.path.with_file_name(&name);
+        let target = Target::within(&self.disk, &self.dir, &name, ReplaceOptions::new())?;
+        let mut temp = target.write_new_file(bytes)?;
+        match target.put_in_free_place(&mut temp) {
+            Err(Error::AlreadyExists { .. }) => Ok(copy),
+            placed => placed.and_then(|()| target.sync_name()).map(|()| copy),
         }
     }
 }

@@ -7,9 +7,8 @@ use super::file;
 use super::frame::{Frame, Payload};
 use super::scan::Line;
 use super::{Journal, JournalError};
-use crate::create_new::create_new_on;
 use crate::disk::{Disk, Open};
-use crate::replace::replace_on;
+use crate::replace::Target;
 use crate::{Error, ReplaceOptions, nonce};
 
 /// Whether there is a file that loses its name.
@@ -47,7 +46,8 @@ impl<D: Disk> Journal<D> {
     ///
     /// # Errors
     ///
-    /// As [`rotate`](Self::rotate); after an error no record is forgotten.
+    /// As [`rotate`](Self::rotate). After an error no record is forgotten here; after one that stops the journal
+    /// the file may have been compacted all the same.
     ///
     /// # Blocking
     ///
@@ -94,19 +94,23 @@ impl<D: Disk> Journal<D> {
         Ok(())
     }
 
-    /// Makes a file durable and gives it the name.
+    /// Makes a file durable and gives it the name, in the directory that the lock is in: the path may lead
+    /// elsewhere by now, to a file of somebody else.
     fn put(&self, place: Place, text: &str, len: u64) -> Result<(), Error> {
         let mut bytes = text.as_bytes().to_vec();
         bytes.resize(usize::try_from(len).unwrap_or(bytes.len()), 0);
-        let options = ReplaceOptions::new();
+        let target = Target::within(&self.disk, &self.dir, &self.name, ReplaceOptions::new())?;
+        let mut temp = target.write_new_file(&bytes)?;
+        self.lock.verify()?;
         match place {
-            Place::Free => create_new_on(&self.disk, &self.path, &bytes, options),
-            Place::Taken => replace_on(&self.disk, &self.path, &bytes, options, || self.lock.verify()),
+            Place::Free => target.put_in_free_place(&mut temp)?,
+            Place::Taken => target.put_in_place(&mut temp)?,
         }
+        target.sync_name()
     }
 
-    /// Opens the new file by its name in the directory that the lock is in, and sees that it is that one: a
-    /// path may lead elsewhere by now.
+    /// Opens the new file by its name, and sees that it is that one: a program that does not have the lock may
+    /// have replaced it.
     fn open_begun(&self, id: &str) -> Result<D::File, Error> {
         let file = file::open_own(&self.disk, &self.dir, &self.name, Open::Write)?;
         let begin =

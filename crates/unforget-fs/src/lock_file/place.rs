@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::held::{self, Reservation, Slot};
-use super::owner::{RECORD_LIMIT, Record};
+use super::record::{RECORD_LIMIT, Record};
 use super::waiting::Refusal;
 use crate::dir::{self, Dir};
 use crate::disk::{Entry, Open, RealDisk, uninterrupted};

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::owner::Record;
 use super::place::{Locked, Mode, is_named};
+use super::record::Record;
 use super::waiting::{Refusal, wait};
 use super::{LockOptions, Owner};
 use crate::Error;

@@ -74,6 +74,19 @@ impl<D: Disk> Target<D> {
         Ok(())
     }
 
+    /// Looks at a name in a directory that is open already, whatever a path to it leads to by now.
+    pub(crate) fn within(
+        disk: &D,
+        dir: &Arc<D::Dir>,
+        name: &OsStr,
+        options: ReplaceOptions,
+    ) -> Result<Self, Error> {
+        let (dir, name) = (Arc::clone(dir), name.to_owned());
+        let mut target = Self { disk: disk.clone(), dir, name, old: None, options }.refuse_reserved()?;
+        target.look_again()?;
+        Ok(target)
+    }
+
     /// Opens the directory for a file that must not exist.
     pub(crate) fn resolve_new(disk: &D, path: &Path, options: ReplaceOptions) -> Result<Self, Error> {
         let (dir, name) = Self::open_parent(disk, path, options)?;
@@ -92,7 +105,6 @@ impl<D: Disk> Target<D> {
         dir::open_parent(disk, path)
     }
 
-    /// A file with the name of a temporary one would be swept away.
     fn of(
         disk: &D,
         dir: D::Dir,
@@ -100,12 +112,16 @@ impl<D: Disk> Target<D> {
         old: Option<Entry>,
         options: ReplaceOptions,
     ) -> Result<Self, Error> {
-        let target = Self { disk: disk.clone(), dir: Arc::new(dir), name, old, options };
-        if is_temporary(&target.name) {
+        Self { disk: disk.clone(), dir: Arc::new(dir), name, old, options }.refuse_reserved()
+    }
+
+    /// A file with the name of a temporary one would be swept away.
+    fn refuse_reserved(self) -> Result<Self, Error> {
+        if is_temporary(&self.name) {
             let reserved = io::Error::new(io::ErrorKind::InvalidInput, "temporary files have such names");
-            return Err(target.error("use as a file name", reserved));
+            return Err(self.error("use as a file name", reserved));
         }
-        Ok(target)
+        Ok(self)
     }
 
     /// Writes and syncs the content; a sync that failed is never repeated on the same file.

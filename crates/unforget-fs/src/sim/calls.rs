@@ -204,6 +204,10 @@ impl Disk for SimDisk {
         self.call(Call::TryLock, file.path.clone(), |state| Ok(state.try_lock(file.inode, file.opening)))
     }
 
+    fn unlock(&self, file: &SimFile) {
+        self.state().unlock(file.inode, file.opening);
+    }
+
     fn show(&self, dir: &SimDir, name: &OsStr) -> PathBuf {
         dir.path.join(name)
     }

@@ -73,6 +73,28 @@ fn a_dead_holder_is_replaced_at_once_and_named() {
     assert_eq!(names_in(root.path()), [""; 0], "nothing is left, of the second lock neither");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn with_the_proc_of_its_host_a_container_proves_nobody_dead() {
+    let may_unshare = |flags: &str| {
+        let tried = std::process::Command::new("unshare").args([flags, "true"]).status();
+        tried.is_ok_and(|status| status.success())
+    };
+    let Some(flags) = ["-pf", "-rpf"].into_iter().find(|flags| may_unshare(flags)) else {
+        println!("no namespace can be made here");
+        return;
+    };
+    let (_root, path) = empty_dir();
+    let mut container = std::process::Command::new("unshare");
+    container.arg(flags).arg(std::env::current_exe().unwrap());
+    let mut holder = Child::start_by(container, "dot_lock::hold", &path, 0);
+    holder.expect("held");
+    let owner = DotLock::holder(&path).unwrap().expect("it holds it");
+    assert_eq!(owner.pid_namespace, None, "its `/proc` shows others under its numbers: {owner:?}");
+    holder.wake();
+    holder.expect("released");
+}
+
 #[test]
 fn no_increment_is_lost_when_holders_die_and_many_take_over() {
     let (root, path) = empty_dir();

@@ -77,11 +77,11 @@ fn another_users_file_is_refused() {
 #[test]
 fn content_that_is_no_record_is_not_overwritten() {
     let (_root, path) = empty_dir();
-    for content in ["my notes", "4711", "{\"name\": \"value\"}"] {
+    for content in [&b"my notes"[..], b"4711", b"{\"name\": \"value\"}", b"\0asm\x01\0\0\0", &[0; 5000]] {
         fs::write(&path, content).unwrap();
         let outcome = try_acquire(&path);
         assert!(matches!(outcome, Err(Error::ForeignContent { .. })), "{outcome:?}");
-        assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        assert_eq!(fs::read(&path).unwrap(), content);
         assert_eq!(LockFile::holder(&path).unwrap(), None, "nobody holds it");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use unforget_fs::sim::SimDisk;
-use unforget_fs::{Error, Files, Journal, JournalError};
+use unforget_fs::sim::{Call, Failure, Fault, SimDisk};
+use unforget_fs::{Error, Files, Journal, JournalError, JournalReader};
 
 use super::{BARE, PATH, disk, open, real, texts};
 
@@ -179,6 +179,73 @@ fn a_file_that_others_replaced_is_not_written_to() {
     assert!(matches!(journal.rotate(), Err(Error::LockReplaced { .. })));
     drop(journal);
     assert_eq!(texts(&Journal::open(&path, &BARE).unwrap()), ["1", "2"]);
+}
+
+#[test]
+fn a_swapped_directory_redirects_no_rotation() {
+    let root = tempfile::tempdir().unwrap();
+    let (here, moved) = (root.path().join("here"), root.path().join("moved"));
+    std::fs::create_dir(&here).unwrap();
+    let path = here.join("journal");
+    let mut journal = Journal::open(&path, &BARE).unwrap();
+    journal.append(&["1"]).unwrap();
+    std::fs::rename(&here, &moved).unwrap();
+    std::fs::create_dir(&here).unwrap();
+    std::fs::write(&path, "somebody's notes").unwrap();
+    journal.rotate().expect("its directory is still there");
+    journal.append(&["2"]).unwrap();
+    drop(journal);
+    assert_eq!(std::fs::read(&path).unwrap(), b"somebody's notes", "it is another file");
+    assert_eq!(texts(&Journal::open(&moved.join("journal"), &BARE).unwrap()), ["1", "2"]);
+}
+
+#[test]
+fn damage_is_reported_where_no_copy_can_be_made() {
+    let (disk, mut bytes) = with_five();
+    let at = find(&bytes, b"entry 2");
+    bytes[at] ^= 1;
+    disk.put(PATH, &bytes);
+    for failure in [Failure::NoSpace, Failure::Denied, Failure::Io] {
+        disk.fail(Fault::at(1, failure).only(Call::WriteAt).for_ever());
+        let error = refusal(&disk);
+        disk.heal();
+        assert!(matches!(error, JournalError::Corrupt { seq: 2, copy: None, .. }), "{failure:?}: {error:?}");
+        assert_eq!(disk.read(PATH).unwrap(), bytes, "the file is left as it is");
+    }
+    let error = refusal(&disk);
+    assert!(matches!(error, JournalError::Corrupt { copy: Some(_), .. }), "{error:?}");
+}
+
+#[test]
+fn a_journal_with_a_longest_name_is_opened_and_its_damage_reported() {
+    let (root, _) = real();
+    let path = root.path().join("j".repeat(250));
+    let mut journal = Journal::open(&path, &BARE).expect("with `.lock` it has 255 bytes");
+    journal.append(&["1"]).unwrap();
+    journal.append(&["2"]).unwrap();
+    drop(journal);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[10] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let outcome = Journal::open(&path, &BARE);
+    let Err(Error::Journal(JournalError::Corrupt { copy: None, .. })) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let outcome = Journal::open(&root.path().join("j".repeat(251)), &BARE);
+    assert!(matches!(outcome, Err(Error::Io { operation: "open", .. })), "its lock has no name: {outcome:?}");
+}
+
+#[test]
+fn a_file_longer_than_any_journal_is_not_cut_off() {
+    let (_root, path) = real();
+    Journal::open(&path, &BARE).unwrap().append(&["1"]).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len((1 << 29) + 1).unwrap();
+    let outcome = Journal::open(&path, &BARE);
+    assert!(matches!(outcome, Err(Error::Journal(JournalError::Foreign { .. }))), "{outcome:?}");
+    let outcome = JournalReader::open(&path).unwrap().read();
+    assert!(matches!(outcome, Err(Error::Journal(JournalError::Foreign { .. }))), "{outcome:?}");
+    assert_eq!(file.metadata().unwrap().len(), (1 << 29) + 1, "it is left as it is");
 }
 
 #[test]
