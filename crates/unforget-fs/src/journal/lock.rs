@@ -105,13 +105,14 @@ fn read_record<D: Disk>(disk: &D, file: &D::File) -> io::Result<Record> {
     Ok(Record::parse(&file::read_from(disk, file, 0, RECORD_LIMIT as u64)?))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::disk::{RealDir, RealDisk};
 
     fn lock_in(root: &std::path::Path) -> Result<JournalLock<RealDisk>, Error> {
-        let dir = Arc::new(RealDir::open(root).expect("it opens"));
+        let dir = Arc::new(RealDir::open(root).unwrap());
         JournalLock::try_acquire(&RealDisk, &dir, OsStr::new("journal"))
     }
 
