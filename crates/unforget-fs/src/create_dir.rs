@@ -79,7 +79,8 @@ fn sync_if_unused<D: Disk>(disk: &D, path: &Path) -> Result<(), Error> {
 }
 
 fn sync_parent<D: Disk>(disk: &D, parent: &D::Dir, path: &Path) -> Result<(), Error> {
-    sync_names(disk, parent).map_err(|source| Error::io("sync the parent directory of", path, source))
+    let synced = sync_names(disk, parent);
+    synced.map(drop).map_err(|source| Error::io("sync the parent directory of", path, source))
 }
 
 /// Makes one directory, or accepts the one that is there, and syncs its parent in both cases.

@@ -179,10 +179,20 @@ pub(crate) fn write_all_at<D: Disk>(
     Ok(())
 }
 
-/// Syncs the names in a directory; a file system that has no such operation has nothing more to give.
-pub(crate) fn sync_names<D: Disk>(disk: &D, dir: &D::Dir) -> io::Result<()> {
+/// What a sync of names that did not fail has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NameSync {
+    /// The names are durable.
+    Done,
+    /// Nothing: the file system has no such operation, and so nothing more to give.
+    Unsupported,
+}
+
+/// Syncs the names in a directory, where that is possible.
+pub(crate) fn sync_names<D: Disk>(disk: &D, dir: &D::Dir) -> io::Result<NameSync> {
     match uninterrupted(|| disk.sync_dir(dir)) {
-        Err(e) if e.kind() == io::ErrorKind::Unsupported => Ok(()),
-        outcome => outcome,
+        Ok(()) => Ok(NameSync::Done),
+        Err(e) if e.kind() == io::ErrorKind::Unsupported => Ok(NameSync::Unsupported),
+        Err(e) => Err(e),
     }
 }

@@ -144,7 +144,14 @@ pub enum Error {
     },
 
     /// The file system has no advisory locks, so nothing would be excluded.
-    #[error("the file system of {} does not support locks; use a local file system, or a `DotLock`", path.display())]
+    ///
+    /// Nothing is done in their place: programs that lock in different ways do not exclude each other, so all
+    /// of them have to change to a [`DotLock`](crate::DotLock) at once, and only their authors can.
+    #[error(
+        "the file system of {} has no locks; put the file on a local file system, \
+         or let every program that uses it take a `DotLock` on it",
+        path.display()
+    )]
     LocksUnsupported {
         /// The lock file.
         path: PathBuf,
@@ -350,6 +357,17 @@ mod tests {
         for (error, retryable) in every_variant() {
             assert_eq!(error.is_retryable(), retryable, "{error:?}");
         }
+    }
+
+    #[test]
+    fn where_there_are_no_locks_the_way_out_is_named_with_the_place() {
+        let source = cause(io::ErrorKind::Unsupported);
+        let error = Error::LocksUnsupported { path: "/mnt/share/x.lock".into(), source };
+        assert_eq!(
+            error.to_string(),
+            "the file system of /mnt/share/x.lock has no locks; put the file on a local file system, \
+             or let every program that uses it take a `DotLock` on it"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::disk::Disk;
 use crate::private_file::ensure_on;
 use crate::replace::{replace_many_on, replace_on};
 use crate::sweep::sweep_on;
+use crate::weak_names::syncs_names_on;
 use crate::{AtomicFile, Error, Journal, JournalOptions, JournalReader, ReplaceOptions, Swept};
 
 /// The operations on files, on any [`Disk`].
@@ -107,6 +108,11 @@ impl<D: Disk> Files<D> {
     /// As [`sweep_orphans`](crate::sweep_orphans).
     pub fn sweep_orphans(&self, dir: &Path) -> Result<Swept, Error> {
         sweep_on(&self.disk, dir)
+    }
+
+    /// As [`syncs_names`](crate::syncs_names).
+    pub fn syncs_names(&self, dir: &Path) -> Result<bool, Error> {
+        syncs_names_on(&self.disk, dir)
     }
 
     /// As [`Journal::open`].

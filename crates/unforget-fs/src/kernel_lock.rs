@@ -57,15 +57,19 @@ pub(crate) fn lock_error(path: &Path, source: io::Error) -> Error {
     Error::io("lock", path, source)
 }
 
-#[cfg(unix)]
 fn is_unsupported(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    matches!(Errno::from_io_error(error), Some(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS))
+    error.kind() == io::ErrorKind::Unsupported || has_no_server(error)
+}
+
+/// ENOLCK, of a network file system whose lock service is not there; it has no kind of its own.
+#[cfg(unix)]
+fn has_no_server(error: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::NOLCK)
 }
 
 #[cfg(not(unix))]
-fn is_unsupported(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::Unsupported
+fn has_no_server(_error: &io::Error) -> bool {
+    false
 }
 
 #[cfg(all(test, unix))]

@@ -34,6 +34,10 @@ const RENEWALS: u32 = 3;
 /// timeout shorter than it can only get a lease that is free or whose holder is
 /// [provably dead](Owner::is_provably_dead).
 ///
+/// The file is locked for the moment of each change, some microseconds for a renewal and a sync for an
+/// acquisition. A process that is stopped in just that moment keeps the lease from everybody, itself included,
+/// until it goes on or is ended.
+///
 /// # Examples
 ///
 /// A journal that accepts entries from the newest leader only.
@@ -98,8 +102,8 @@ impl Lease {
     ///
     /// Sleeps between attempts, up to the timeout, and waits for the disk once.
     pub fn acquire(path: &Path, duration: Duration, options: &LockOptions) -> Result<Self, Error> {
-        let mut seen = None;
-        wait(path, options, || Self::attempt(path, duration, options, &mut seen))
+        let (path, mut seen) = (absolute(path)?, None);
+        wait(&path, options, || Self::attempt(&path, duration, options, &mut seen))
     }
 
     /// Acquires the lease if it is free or its holder is provably dead.
@@ -108,8 +112,9 @@ impl Lease {
     ///
     /// As [`acquire`](Self::acquire); [`Error::Locked`] at once.
     pub fn try_acquire(path: &Path, duration: Duration, options: &LockOptions) -> Result<Self, Error> {
-        Self::attempt(path, duration, options, &mut None)
-            .map_err(|refusal| refusal.into_error(path, Duration::ZERO))
+        let path = absolute(path)?;
+        Self::attempt(&path, duration, options, &mut None)
+            .map_err(|refusal| refusal.into_error(&path, Duration::ZERO))
     }
 
     /// Who has the lease by its own record, whether or not it is late; `None` if it is free or the holder is
@@ -155,18 +160,19 @@ impl Lease {
     pub fn renew(&mut self) -> Result<(), Error> {
         self.refuse_fork()?;
         let began = self.options.clock.now();
-        let renewed = self.written.renewed();
+        // Counted also if it fails half-way: a number that others have seen says nothing new to them.
+        self.written = self.written.renewed();
         let is_ours = change(&self.path, &self.brief(), |file| {
             let is_ours = Written::read(file)?.is_some_and(|written| written.owner == self.written.owner);
             if is_ours {
-                write_line(file, &renewed.to_line())?;
+                write_line(file, &self.written.to_line())?;
             }
             Ok(is_ours)
         })?;
         if !is_ours {
             return Err(self.lost());
         }
-        (self.written, self.renewed) = (renewed, began);
+        self.renewed = began;
         Ok(())
     }
 
@@ -315,6 +321,12 @@ fn has_run_out(
     }
     *seen = Some(Sighting { nonce: nonce.to_owned(), renewals, since: now });
     false
+}
+
+/// A lease goes by its path, since the file may be another one at each renewal; so the path must not depend
+/// on the working directory of the moment.
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|e| Error::io("make absolute", path, e))
 }
 
 /// Locks the file of a lease for the moment of a change; other threads of this process wait like others.

@@ -97,7 +97,8 @@
 //!   for one.
 //! - Replaced files keep mode and owner, and neither access control lists nor extended attributes nor hard
 //!   links. That needs the right to create files in the directory and space for the old and the new content.
-//! - A directory that cannot be synced because its file system has no such operation is taken as it is.
+//! - A directory that cannot be synced because its file system has no such operation is taken as it is;
+//!   [`syncs_names`] tells.
 //! - A process that dies between writing and renaming leaves a file named `.unforget-tmp-` and 16 hexadecimal
 //!   digits, until somebody calls [`sweep_orphans`].
 //! - Several files do not change in one step; a database does that.
@@ -123,6 +124,7 @@ mod private_file;
 mod replace;
 mod sweep;
 mod temp;
+mod weak_names;
 
 mod files;
 
@@ -157,6 +159,7 @@ pub use replace::{Durability, ReplaceOptions, SymlinkPolicy, replace, replace_if
 pub use secure_dir::SecureDir;
 pub use sweep::{Swept, sweep_orphans};
 pub use turnstile::{Turn, TurnHolder, Turnstile};
+pub use weak_names::syncs_names;
 
 /// Compiles the example of the README.
 #[cfg(doctest)]

@@ -64,7 +64,8 @@ impl Locked {
     /// Makes content and name durable.
     pub(crate) fn sync(&self, path: &Path) -> Result<(), Error> {
         dir::sync_all(&self.file).map_err(|e| Error::io("sync", path, e))?;
-        crate::disk::sync_names(&RealDisk, &self.dir).map_err(|e| Error::io("sync the directory of", path, e))
+        let synced = crate::disk::sync_names(&RealDisk, &self.dir);
+        synced.map(drop).map_err(|e| Error::io("sync the directory of", path, e))
     }
 
     /// Gives the lock back, also for copies of the descriptor that a child process has.

@@ -3,7 +3,8 @@
 /// What survives a power loss once the call has returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// Content and name: the file and its directory are synced.
+    /// Content and name: the file and its directory are synced, the latter where the file system
+    /// [can](crate::syncs_names).
     #[default]
     Full,
     /// Nothing is promised for a power loss; a crash of the process still leaves the old or the new file.

@@ -182,6 +182,7 @@ impl<D: Disk> Target<D> {
             return Ok(());
         }
         sync_names(&self.disk, &self.dir)
+            .map(drop)
             .map_err(|source| Error::CommittedNotDurable { path: self.path(), source })
     }
 

@@ -37,6 +37,12 @@ pub enum Failure {
     Io,
     /// The disk is full (ENOSPC). A sync may find that out only now, and gives up like after [`Io`](Self::Io).
     NoSpace,
+    /// The user has had the share of the disk that is allowed (EDQUOT); otherwise like
+    /// [`NoSpace`](Self::NoSpace).
+    Quota,
+    /// The file system became read only (EROFS), as one does that found itself damaged. A sync that fails so
+    /// gives up like after [`Io`](Self::Io).
+    ReadOnly,
     /// A signal came first, and nothing was done (EINTR).
     Interrupted,
     /// Reads and writes do the first half; other calls are not affected.
@@ -51,9 +57,11 @@ pub enum Failure {
 
 impl Failure {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Io,
         Self::NoSpace,
+        Self::Quota,
+        Self::ReadOnly,
         Self::Interrupted,
         Self::Short,
         Self::Denied,
@@ -66,6 +74,8 @@ impl Failure {
         Some(match self {
             Self::Io => io::Error::other("simulated input/output error"),
             Self::NoSpace => io::ErrorKind::StorageFull.into(),
+            Self::Quota => io::ErrorKind::QuotaExceeded.into(),
+            Self::ReadOnly => io::ErrorKind::ReadOnlyFilesystem.into(),
             Self::Interrupted => io::ErrorKind::Interrupted.into(),
             Self::Denied => io::ErrorKind::PermissionDenied.into(),
             Self::Sharing => io::ErrorKind::ResourceBusy.into(),
@@ -76,7 +86,7 @@ impl Failure {
 
     /// Whether a sync that fails so has lost what it should have written.
     pub(super) fn gives_up(self) -> bool {
-        matches!(self, Self::Io | Self::NoSpace)
+        matches!(self, Self::Io | Self::NoSpace | Self::Quota | Self::ReadOnly)
     }
 }
 

@@ -51,6 +51,7 @@ fn entry() {
         "full_disk::try_every_operation" => crate::full_disk::try_every_operation(&part),
         "git::add_items" => crate::git_lock::add_items(&part),
         "git::hold" => crate::git_lock::hold(&part),
+        "lease::change_directory" => crate::lease::change_directory(&part),
         "lease::hold" => crate::lease::hold(&part),
         "dot_lock::increment_politely" => crate::lock_torture::increment_by_existence(&part),
         "fork::hold" => crate::lock_fork::hold(&part),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use unforget_fs::{Error, Lease, LockOptions};
 use unforget_sync::{Clock, ManualClock};
 
-use crate::child::{Child, DEADLINE, Part, say, wait_for_parent};
+use crate::child::{Child, DEADLINE, Part, names_in, say, wait_for_parent};
 
 const LONG: Duration = Duration::from_hours(1);
 
@@ -21,6 +21,16 @@ pub(crate) fn hold(part: &Part) {
     wait_for_parent();
     say(&format!("renewed {}", lease.renew().is_ok()));
     wait_for_parent();
+}
+
+/// Leads by a relative path, and goes elsewhere.
+pub(crate) fn change_directory(part: &Part) {
+    std::env::set_current_dir(&part.path).expect("it is there");
+    let mut lease = Lease::try_acquire("leader".as_ref(), LONG, &LockOptions::new()).expect("it is free");
+    std::env::set_current_dir("elsewhere").expect("it is there");
+    say(&format!("renewed {}", lease.renew().is_ok()));
+    say(&format!("verified {}", lease.verify().is_ok()));
+    say(&format!("released {}", lease.release().is_ok()));
 }
 
 fn empty_dir() -> (tempfile::TempDir, PathBuf) {
@@ -192,6 +202,18 @@ fn what_cannot_be_read_is_watched_like_any_other() {
         assert!(clock.now() - began >= duration, "not before our own time");
         assert_eq!(lease.previous_unclean(), None, "nobody can be named");
     }
+}
+
+#[test]
+fn a_holder_that_goes_to_another_directory_keeps_its_lease() {
+    let (root, path) = empty_dir();
+    fs::create_dir(root.path().join("elsewhere")).unwrap();
+    let holder = Child::start("lease::change_directory", root.path(), 0);
+    for expected in ["renewed true", "verified true", "released true"] {
+        holder.expect(expected);
+    }
+    assert_eq!(names_in(&root.path().join("elsewhere")), [""; 0], "nothing is made there");
+    assert_eq!(Lease::holder(&path).unwrap(), None, "it was given up where it was taken");
 }
 
 #[test]

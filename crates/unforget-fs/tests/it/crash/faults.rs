@@ -1,7 +1,7 @@
 //! Every call of every operation fails, in every way, once and for ever.
 
 use unforget_fs::sim::{Call, Failure, Fault, Profile, SimDisk};
-use unforget_fs::{Error, Files};
+use unforget_fs::{Error, Files, ReplaceOptions};
 
 use super::cases::{self, Case, Seen};
 use super::{ACKNOWLEDGED, sweep};
@@ -153,4 +153,49 @@ fn a_sweep_that_fails_removes_nothing_but_orphans() {
             assert_eq!(outcome.is_ok_and(|swept| swept.removed == 1), is_gone, "{failure:?} at {nth}");
         }
     }
+}
+
+#[test]
+fn a_disk_that_takes_no_more_says_what_a_person_can_do() {
+    for (failure, remedy) in [
+        (Failure::NoSpace, "free some space on its file system"),
+        (Failure::Quota, "free some space or raise the quota"),
+        (Failure::ReadOnly, "choose a path on a file system that can be written to"),
+    ] {
+        for case in cases::all() {
+            for call in [Call::Open, Call::MakeDir, Call::WriteAt, Call::Rename, Call::SyncAll] {
+                let disk = case.disk(WHOLE);
+                disk.fail(Fault::at(1, failure).only(call).for_ever());
+                let Err(error) = (case.run)(&disk) else { continue };
+                let tries = disk.calls().into_iter().filter(|(tried, _)| *tried == call).count();
+                let at_most = if failure == Failure::ReadOnly { 3 } else { 1 };
+                if call == Call::SyncAll {
+                    assert!(tries <= at_most, "{}: a full disk is not tried again: {tries}", case.name);
+                }
+                if let Error::Io { .. } = &error {
+                    assert!(error.to_string().contains(remedy), "{}, {call:?}: {error}", case.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn where_names_cannot_be_synced_a_caller_can_ask() {
+    let disk = SimDisk::new();
+    disk.put("/store/file", b"old");
+    let files = Files::on(&disk);
+    assert!(files.syncs_names("/store".as_ref()).unwrap(), "this one can");
+    disk.fail(Fault::at(1, Failure::Unsupported).only(Call::SyncDir).for_ever());
+    assert!(!files.syncs_names("/store".as_ref()).unwrap(), "this one cannot, and that is no error");
+    files.replace("/store/file".as_ref(), b"new", &ReplaceOptions::new()).expect("it is taken as it is");
+    disk.mark(ACKNOWLEDGED);
+    let may_be_lost = disk.crash_states(Profile::PosixWeak).iter().any(|state| {
+        state.has_mark(ACKNOWLEDGED) && state.disk().read("/store/file").as_deref() == Some(b"old")
+    });
+    assert!(may_be_lost, "which is why one asks");
+    disk.heal();
+    disk.fail(Fault::at(1, Failure::Io).only(Call::SyncDir));
+    let outcome = files.syncs_names("/store".as_ref());
+    assert!(matches!(outcome, Err(Error::Io { operation: "sync the directory", .. })), "{outcome:?}");
 }

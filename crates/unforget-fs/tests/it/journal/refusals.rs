@@ -200,6 +200,19 @@ fn a_swapped_directory_redirects_no_rotation() {
 }
 
 #[test]
+fn without_locks_no_journal_is_opened() {
+    let disk = disk();
+    disk.fail(Fault::at(1, Failure::Unsupported).only(Call::TryLock).for_ever());
+    let outcome = Files::on(&disk).journal(Path::new(PATH), &BARE);
+    let Err(error @ Error::LocksUnsupported { .. }) = outcome else { panic!("{outcome:?}") };
+    assert!(
+        error.to_string().contains("/store/journal.lock has no locks; put the file on a local"),
+        "{error}"
+    );
+    assert_eq!(disk.read(PATH), None, "nobody would be excluded");
+}
+
+#[test]
 fn damage_is_reported_where_no_copy_can_be_made() {
     let (disk, mut bytes) = with_five();
     let at = find(&bytes, b"entry 2");
