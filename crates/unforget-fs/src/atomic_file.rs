@@ -2,7 +2,6 @@
 
 mod commit_error;
 
-use std::ffi::OsStr;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +9,7 @@ use crate::dir;
 use crate::disk::{Disk, Open, RealDisk, uninterrupted};
 use crate::replace::Target;
 use crate::temp::Temp;
-use crate::{Error, ReplaceOptions};
+use crate::{Error, ReplaceOptions, own_file};
 
 pub use commit_error::CommitError;
 
@@ -115,8 +114,8 @@ impl<D: Disk> AtomicFile<D> {
             return Err(Error::io("adopt", written, itself));
         }
         let file = uninterrupted(|| disk.open(target.dir(), &name, Open::Write))
-            .map_err(|e| open_error(disk, target.dir(), &name, e))?;
-        refuse_foreign(disk, &file, written)?;
+            .map_err(|e| own_file::open_error(disk, target.dir(), &name, e))?;
+        refuse_used(disk, &file, written)?;
         let temp = Temp::from_file(disk, target.dir(), name, file);
         Ok(Self { target, temp, position: 0, progress: Progress::Written })
     }
@@ -219,29 +218,11 @@ impl<D: Disk> Seek for AtomicFile<D> {
     }
 }
 
-/// Says why a file did not open; asking again only chooses the message.
-fn open_error<D: Disk>(disk: &D, dir: &D::Dir, name: &OsStr, error: io::Error) -> Error {
-    let path = disk.show(dir, name);
-    match disk.entry(dir, name) {
-        Ok(Some(found)) if found.is_symlink() => Error::Symlink { path },
-        Ok(Some(found)) if !found.is_regular() => Error::NotRegular { path, found: found.kind().as_str() },
-        _ => Error::io("open", &path, error),
-    }
-}
-
 /// Refuses to rename what another name or another user reaches, or what somebody still uses.
-fn refuse_foreign<D: Disk>(disk: &D, file: &D::File, path: &Path) -> Result<(), Error> {
+fn refuse_used<D: Disk>(disk: &D, file: &D::File, path: &Path) -> Result<(), Error> {
     let entry = uninterrupted(|| disk.file_entry(file)).map_err(|e| Error::io("look at", path, e))?;
+    own_file::refuse_foreign(disk, &entry, path)?;
     let path = path.to_owned();
-    if !entry.is_regular() {
-        return Err(Error::NotRegular { path, found: entry.kind().as_str() });
-    }
-    if entry.links() > 1 {
-        return Err(Error::HardLinked { path, links: entry.links() });
-    }
-    if entry.uid() != disk.user() {
-        return Err(Error::ForeignOwner { path, uid: entry.uid() });
-    }
     // A file system without locks has nobody who could hold one.
     if let Ok(false) = uninterrupted(|| disk.try_lock(file)) {
         return Err(Error::Locked { path, holder: None, waited: std::time::Duration::ZERO });

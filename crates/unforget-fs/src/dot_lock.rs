@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::dir::{self, Dir};
 use crate::disk::{RealDisk, uninterrupted};
-use crate::lock_file::{LockFile, LockOptions, Owner, is_named, wait};
-use crate::{Error, digest};
+use crate::lock_file::{LockFile, LockOptions, Owner, wait};
+use crate::{Error, digest, own_file};
 
 /// A lock that is held while its file exists: for file systems without kernel locks.
 ///
@@ -142,13 +142,8 @@ impl DotLock {
     /// [`Error::LockReplaced`] if somebody removed the file or broke the lock; [`Error::Forked`] in a child of
     /// the holder.
     pub fn verify(&self) -> Result<(), Error> {
-        if std::process::id() != self.owner.pid {
-            return Err(Error::Forked { path: self.path.clone(), opened_by: self.owner.pid });
-        }
-        if is_named(&self.dir, &self.name, &self.file).map_err(|e| Error::io("look at", &self.path, e))? {
-            return Ok(());
-        }
-        Err(Error::LockReplaced { path: self.path.clone() })
+        let opened = (&*self.dir, &*self.name, &self.file);
+        own_file::verify_lock(&RealDisk, opened, &self.path, self.owner.pid)
     }
 
     /// Releases the lock, and says whether it excluded others to the end. Dropping it does the same without a

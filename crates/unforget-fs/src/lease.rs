@@ -6,8 +6,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::Error;
 use crate::lock_file::{LockOptions, Locked, Mode, Owner, Record, Refusal, read_at, wait, write_line};
+use crate::{Error, own_file};
 use record::Written;
 
 /// How many times a lease is renewed within its duration, if all goes well: two may be late.
@@ -287,11 +287,7 @@ impl Lease {
     }
 
     fn refuse_fork(&self) -> Result<(), Error> {
-        let opened_by = self.written.owner.pid;
-        if std::process::id() == opened_by {
-            return Ok(());
-        }
-        Err(Error::Forked { path: self.path.clone(), opened_by })
+        own_file::refuse_fork(&self.path, self.written.owner.pid)
     }
 }
 

@@ -140,6 +140,7 @@ mod lease;
 
 mod digest;
 mod nonce;
+mod own_file;
 mod sharing;
 mod timestamp;
 

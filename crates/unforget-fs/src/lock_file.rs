@@ -15,16 +15,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::dir::Dir;
-use crate::disk::uninterrupted;
-use crate::{Error, kernel_lock};
+use crate::disk::{RealDisk, uninterrupted};
+use crate::{Error, kernel_lock, own_file};
 
 use held::Slot;
 pub use options::LockOptions;
 pub use owner::Owner;
-pub(crate) use place::{
-    Locked, Mode, is_named, open_existing, open_regular, read_at, read_content, read_record, write_line,
-    write_record,
-};
+pub(crate) use place::{Locked, Mode, read_at, read_content, read_record, write_line, write_record};
 pub(crate) use record::{RECORD_LIMIT, Record};
 pub use shared::SharedLock;
 pub(crate) use waiting::{Refusal, wait};
@@ -150,13 +147,8 @@ impl LockFile {
     /// [`Error::LockReplaced`] if somebody removed or replaced the file without holding the lock;
     /// [`Error::Forked`] in a child of the holder.
     pub fn verify(&self) -> Result<(), Error> {
-        if std::process::id() != self.owner.pid {
-            return Err(Error::Forked { path: self.path.clone(), opened_by: self.owner.pid });
-        }
-        if is_named(&self.dir, &self.name, &self.file).map_err(|e| Error::io("look at", &self.path, e))? {
-            return Ok(());
-        }
-        Err(Error::LockReplaced { path: self.path.clone() })
+        let opened = (&self.dir, &*self.name, &self.file);
+        own_file::verify_lock(&RealDisk, opened, &self.path, self.owner.pid)
     }
 
     /// Releases the lock, and says whether it excluded others to the end. Dropping it does the same without a
@@ -197,9 +189,7 @@ impl LockFile {
     /// Removing it after the unlock would remove the lock that somebody else has just taken.
     fn give_back(&mut self) -> Result<(), Error> {
         let Some(slot) = self.slot.take() else { return Ok(()) };
-        if std::process::id() != self.owner.pid {
-            return Err(Error::Forked { path: self.path.clone(), opened_by: self.owner.pid });
-        }
+        own_file::refuse_fork(&self.path, self.owner.pid)?;
         let left = self.leave_file();
         drop(slot);
         kernel_lock::unlock(&self.file);

@@ -6,9 +6,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::dir::{self, Dir};
-use crate::disk::Open;
-use crate::lock_file::{is_named, open_regular};
-use crate::{Error, kernel_lock};
+use crate::disk::{Open, RealDisk};
+use crate::{Error, kernel_lock, own_file};
 
 /// Held while one waits for the turn, so that whoever waits is next.
 const QUEUE: &str = "turn.queue";
@@ -72,8 +71,8 @@ impl Turnstile {
         let path = dir;
         let dir = Dir::open(path).map_err(|e| Error::io("open the directory", path, e))?;
         let (queue_path, turn_path) = (path.join(QUEUE), path.join(TURN));
-        let queue = open_regular(&dir, OsStr::new(QUEUE))?;
-        let turn = open_regular(&dir, OsStr::new(TURN))?;
+        let queue = open_file(&dir, QUEUE)?;
+        let turn = open_file(&dir, TURN)?;
         Ok(Self { dir, queue, turn, queue_path, turn_path, opened_by: std::process::id() })
     }
 
@@ -158,24 +157,21 @@ impl Turnstile {
     /// Somebody who cleans up by hand may have removed it while we waited for it. Whoever opens it next locks
     /// another file, so a lock on this one is worth nothing.
     fn keep_if_named(&mut self) -> Result<bool, Error> {
-        let named = is_named(&self.dir, OsStr::new(TURN), &self.turn);
+        let named = own_file::is_named(&RealDisk, &self.dir, OsStr::new(TURN), &self.turn);
         if matches!(named, Ok(true)) {
             return Ok(true);
         }
         kernel_lock::unlock(&self.turn);
         named.map_err(|e| Error::io("look at", &self.turn_path, e))?;
-        self.queue = open_regular(&self.dir, OsStr::new(QUEUE))?;
-        self.turn = open_regular(&self.dir, OsStr::new(TURN))?;
+        self.queue = open_file(&self.dir, QUEUE)?;
+        self.turn = open_file(&self.dir, TURN)?;
         Ok(false)
     }
 
     /// A child of a fork shares the descriptions, and so the locks, of its parent: it would be let in beside
     /// it.
     fn refuse_fork(&self) -> Result<(), Error> {
-        if std::process::id() == self.opened_by {
-            return Ok(());
-        }
-        Err(Error::Forked { path: self.turn_path.clone(), opened_by: self.opened_by })
+        own_file::refuse_fork(&self.turn_path, self.opened_by)
     }
 }
 
@@ -228,6 +224,10 @@ impl std::fmt::Display for TurnHolder {
         let next = if self.waits { " (next in line)" } else { "" };
         write!(f, "process {}{next} since {}", self.pid, crate::timestamp::Utc::from_ms(self.since_ms))
     }
+}
+
+fn open_file(dir: &Dir, name: &str) -> Result<File, Error> {
+    own_file::open(&RealDisk, dir, OsStr::new(name), Open::OrCreate)
 }
 
 fn own_record() -> String {

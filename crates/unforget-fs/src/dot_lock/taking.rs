@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{DotLock, place_of, second_name};
-use crate::Error;
 use crate::dir::{self, Dir};
 use crate::disk::{Disk, RealDisk, uninterrupted};
-use crate::lock_file::{Owner, Record, Refusal, is_named, open_existing, read_record};
+use crate::lock_file::{Owner, Record, Refusal, read_record};
 use crate::temp::Temp;
+use crate::{Error, own_file};
 
 /// How often a name is looked at again because it changed meanwhile.
 const LOOKS: u32 = 16;
@@ -69,10 +69,12 @@ enum Found {
 }
 
 fn look(dir: &Dir, name: &OsStr) -> Result<Found, Error> {
-    let Some(file) = open_existing(dir, name)? else { return Ok(Found::Nothing) };
+    let Some((file, entry)) = own_file::open_to_read(&RealDisk, dir, name)? else {
+        return Ok(Found::Nothing);
+    };
     let read = || -> io::Result<Found> {
         // What another user wrote could name a dead process as the holder of a lock that is alive.
-        if !dir::is_owned_by_us(&dir::entry_of(&file)?) {
+        if !dir::is_owned_by_us(&entry) {
             return Ok(Found::NoRecord);
         }
         Ok(match read_record(&file)? {
@@ -153,7 +155,7 @@ impl Draft {
             Ok(()) => return Ok(true),
             Err(e) => e,
         };
-        if matches!(is_named(&self.dir, name, &self.file), Ok(true)) {
+        if matches!(own_file::is_named(&RealDisk, &self.dir, name, &self.file), Ok(true)) {
             return Ok(true);
         }
         if failed.kind() == io::ErrorKind::AlreadyExists {

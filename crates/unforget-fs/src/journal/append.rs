@@ -9,8 +9,8 @@ use super::file::{self, CHUNK};
 use super::options::RECORD_LIMIT;
 use super::scan::Line;
 use super::{Journal, JournalError};
-use crate::Error;
 use crate::disk::{Disk, uninterrupted, write_all_at};
+use crate::{Error, own_file};
 
 /// What free space looks like.
 static ZEROS: [u8; CHUNK] = [0; CHUNK];
@@ -111,7 +111,7 @@ impl<D: Disk> Journal<D> {
             return Err(JournalError::Full { path: path(), needed, capacity }.into());
         }
         self.lock.verify()?;
-        match file::is_named(&self.disk, &self.dir, &self.name, file) {
+        match own_file::is_named(&self.disk, &self.dir, &self.name, file) {
             Ok(true) => {}
             Ok(false) => return Err(JournalError::Replaced { path: path() }.into()),
             Err(e) => return Err(self.io("look at", e)),

@@ -5,8 +5,8 @@ use std::io;
 
 use super::JournalError;
 use super::options::CAPACITY_LIMIT;
-use crate::Error;
-use crate::disk::{Disk, Open, uninterrupted};
+use crate::disk::{Disk, uninterrupted};
+use crate::{Error, own_file};
 
 /// How much is read or written at once.
 pub(super) const CHUNK: usize = 64 << 10;
@@ -15,56 +15,15 @@ pub(super) const CHUNK: usize = 64 << 10;
 /// the capacity was lowered.
 pub(super) const READ_LIMIT: u64 = CAPACITY_LIMIT * 2;
 
-/// Opens a regular file of this user that has no other name.
-pub(super) fn open_own<D: Disk>(disk: &D, dir: &D::Dir, name: &OsStr, how: Open) -> Result<D::File, Error> {
-    let path = disk.show(dir, name);
-    let file = uninterrupted(|| disk.open(dir, name, how)).map_err(|e| open_error(disk, dir, name, e))?;
-    let entry = uninterrupted(|| disk.file_entry(&file)).map_err(|e| Error::io("look at", &path, e))?;
-    if !entry.is_regular() {
-        return Err(Error::NotRegular { path, found: entry.kind().as_str() });
-    }
-    if entry.links() > 1 {
-        return Err(Error::HardLinked { path, links: entry.links() });
-    }
-    if entry.uid() != disk.user() {
-        return Err(Error::ForeignOwner { path, uid: entry.uid() });
-    }
-    Ok(file)
-}
-
 /// Opens a file for reading; `None` if nothing has the name.
 pub(super) fn open_to_read<D: Disk>(disk: &D, dir: &D::Dir, name: &OsStr) -> Result<Option<D::File>, Error> {
-    let path = disk.show(dir, name);
-    let file = match uninterrupted(|| disk.open(dir, name, Open::Read)) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(|e| open_error(disk, dir, name, e))?,
-    };
-    let entry = uninterrupted(|| disk.file_entry(&file)).map_err(|e| Error::io("look at", &path, e))?;
-    if !entry.is_regular() {
-        return Err(Error::NotRegular { path, found: entry.kind().as_str() });
+    match own_file::open_to_read(disk, dir, name)? {
+        // What would not be read would be lost with the next file.
+        Some((_, entry)) if entry.len() > READ_LIMIT => {
+            Err(JournalError::Foreign { path: disk.show(dir, name) }.into())
+        }
+        opened => Ok(opened.map(|(file, _)| file)),
     }
-    // What would not be read would be lost with the next file.
-    if entry.len() > READ_LIMIT {
-        return Err(JournalError::Foreign { path }.into());
-    }
-    Ok(Some(file))
-}
-
-/// Says why a file did not open; asking again only chooses the message.
-fn open_error<D: Disk>(disk: &D, dir: &D::Dir, name: &OsStr, error: io::Error) -> Error {
-    let path = disk.show(dir, name);
-    match disk.entry(dir, name) {
-        Ok(Some(found)) if found.is_symlink() => Error::Symlink { path },
-        Ok(Some(found)) if !found.is_regular() => Error::NotRegular { path, found: found.kind().as_str() },
-        _ => Error::io("open", &path, error),
-    }
-}
-
-/// Whether a name still means an open file.
-pub(super) fn is_named<D: Disk>(disk: &D, dir: &D::Dir, name: &OsStr, file: &D::File) -> io::Result<bool> {
-    let open = uninterrupted(|| disk.file_entry(file))?;
-    let named = uninterrupted(|| disk.entry(dir, name))?;
-    Ok(named.is_some_and(|named| named.id() == open.id()))
 }
 
 /// Reads from an offset to the end of the file, `limit` bytes at most.

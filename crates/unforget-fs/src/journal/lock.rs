@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::file;
 use crate::disk::{Disk, Open, uninterrupted, write_all_at};
 use crate::lock_file::{RECORD_LIMIT, Record};
-use crate::{Error, Owner, kernel_lock};
+use crate::{Error, Owner, kernel_lock, own_file};
 
 /// What the name of a journal is extended by for its lock.
 const SUFFIX: &str = ".lock";
@@ -33,7 +33,7 @@ impl<D: Disk> JournalLock<D> {
         let mut name = journal.to_owned();
         name.push(SUFFIX);
         let path = disk.show(dir, &name);
-        let file = file::open_own(disk, dir, &name, Open::OrCreate)?;
+        let file = own_file::open(disk, dir, &name, Open::OrCreate)?;
         let is_ours =
             uninterrupted(|| disk.try_lock(&file)).map_err(|e| kernel_lock::lock_error(&path, e))?;
         let record = read_record(disk, &file);
@@ -54,15 +54,8 @@ impl<D: Disk> JournalLock<D> {
 
     /// Checks that the lock still excludes others.
     pub(super) fn verify(&self) -> Result<(), Error> {
-        let path = self.path();
-        if std::process::id() != self.owner.pid {
-            return Err(Error::Forked { path, opened_by: self.owner.pid });
-        }
-        match file::is_named(&self.disk, &self.dir, &self.name, &self.file) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Error::LockReplaced { path }),
-            Err(e) => Err(Error::io("look at", &path, e)),
-        }
+        let opened = (&*self.dir, &*self.name, &self.file);
+        own_file::verify_lock(&self.disk, opened, &self.path(), self.owner.pid)
     }
 
     fn path(&self) -> PathBuf {

@@ -7,7 +7,7 @@ use super::file::{self, READ_LIMIT};
 use super::scan::{End, Position, Scan};
 use super::{JournalError, JournalRecord};
 use crate::disk::{Disk, RealDisk};
-use crate::{Error, dir};
+use crate::{Error, dir, own_file};
 
 /// How many files of the journal one reading follows; who rotates faster than that is met again.
 const FILES_FOLLOWED: u32 = 16;
@@ -109,7 +109,7 @@ impl<D: Disk> JournalReader<D> {
 
     fn is_current(&self) -> Result<bool, Error> {
         let Some(file) = &self.file else { return Ok(false) };
-        file::is_named(&self.disk, &self.dir, &self.name, file).map_err(|e| self.io("look at", e))
+        own_file::is_named(&self.disk, &self.dir, &self.name, file).map_err(|e| self.io("look at", e))
     }
 
     fn read_file(&mut self, records: &mut Vec<JournalRecord>) -> Result<(), Error> {

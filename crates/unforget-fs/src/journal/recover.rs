@@ -11,7 +11,7 @@ use super::scan::{End, Position, Scan};
 use super::{Journal, JournalError, JournalOptions, TornTail};
 use crate::disk::{Disk, Open, sync_names, uninterrupted};
 use crate::replace::Target;
-use crate::{Error, ReplaceOptions, dir};
+use crate::{Error, ReplaceOptions, dir, own_file};
 
 /// What the name of a damaged journal is extended by for its copy, before a checksum of the content: the same
 /// damage is copied once.
@@ -86,7 +86,7 @@ impl<D: Disk> Journal<D> {
     /// The tail is gone from the disk before anything is written in its place. It is overwritten and not cut
     /// off: a full disk would not give the space back.
     fn go_on_in_place(&mut self, cut: Option<Cut>) -> Result<(), Error> {
-        let file = file::open_own(&self.disk, &self.dir, &self.name, Open::Write)?;
+        let file = own_file::open(&self.disk, &self.dir, &self.name, Open::Write)?;
         if let Some(cut) = cut {
             self.write_zeros(&file, cut.at, cut.at + cut.bytes).map_err(|e| self.io("cut the tail of", e))?;
             self.sync_file(&file)?;

@@ -9,7 +9,7 @@ use super::scan::Line;
 use super::{Journal, JournalError};
 use crate::disk::{Disk, Open};
 use crate::replace::Target;
-use crate::{Error, ReplaceOptions, nonce};
+use crate::{Error, ReplaceOptions, nonce, own_file};
 
 /// Whether there is a file that loses its name.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +112,7 @@ impl<D: Disk> Journal<D> {
     /// Opens the new file by its name, and sees that it is that one: a program that does not have the lock may
     /// have replaced it.
     fn open_begun(&self, id: &str) -> Result<D::File, Error> {
-        let file = file::open_own(&self.disk, &self.dir, &self.name, Open::Write)?;
+        let file = own_file::open(&self.disk, &self.dir, &self.name, Open::Write)?;
         let begin =
             file::read_from(&self.disk, &file, 0, FIRST_LINE_LIMIT).map_err(|e| self.io("read", e))?;
         let payload = Frame::parse(&begin).and_then(|frame| frame.payload());

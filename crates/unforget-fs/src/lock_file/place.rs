@@ -9,8 +9,8 @@ use super::held::{self, Reservation, Slot};
 use super::record::{RECORD_LIMIT, Record};
 use super::waiting::Refusal;
 use crate::dir::{self, Dir};
-use crate::disk::{Entry, Open, RealDisk, uninterrupted};
-use crate::{Error, kernel_lock};
+use crate::disk::{Open, RealDisk, uninterrupted};
+use crate::{Error, kernel_lock, own_file};
 
 /// How often a file is opened again because its name went to another file meanwhile. Every time costs
 /// somebody a release, so many in a row only mean a busy lock.
@@ -41,11 +41,11 @@ impl Locked {
     pub(crate) fn attempt(path: &Path, mode: Mode) -> Result<Self, Refusal> {
         let (dir, name) = dir::open_parent(&RealDisk, path)?;
         for _ in 0..OPENED_AT_MOST {
-            let file = open_regular(&dir, &name)?;
+            let file = own_file::open(&RealDisk, &dir, &name, Open::OrCreate)?;
             let Some(slot) = lock_here(&dir, &name, &file, path, mode)? else { return Err(Refusal::Busy) };
             // Its last holder may have removed the file between our open and our lock; then others lock
             // another one.
-            if is_named(&dir, &name, &file).map_err(|e| Error::io("look at", path, e))? {
+            if own_file::is_named(&RealDisk, &dir, &name, &file).map_err(|e| Error::io("look at", path, e))? {
                 slot.hold(mode);
                 return Ok(Self { dir, name, file, slot });
             }
@@ -91,46 +91,6 @@ fn lock_here(dir: &Dir, name: &OsStr, file: &File, path: &Path, mode: Mode) -> R
     }
 }
 
-/// Whether `name` still names the open file.
-pub(crate) fn is_named(dir: &Dir, name: &OsStr, file: &File) -> io::Result<bool> {
-    let open = dir::entry_of(file)?;
-    Ok(dir.entry(name)?.is_some_and(|named| named.id() == open.id()))
-}
-
-/// Opens or creates a lock file, and refuses what another user or another name could reach.
-///
-/// A FIFO, a device or a link could redirect or block us, and the record would be written into whatever it
-/// is.
-pub(crate) fn open_regular(dir: &Dir, name: &OsStr) -> Result<File, Error> {
-    let path = dir.join(name);
-    let file = dir.open_file(name, Open::OrCreate).map_err(|e| open_error(dir, name, e))?;
-    let entry = dir::entry_of(&file).map_err(|e| Error::io("look at", &path, e))?;
-    if !entry.is_regular() {
-        return Err(Error::NotRegular { path, found: entry.kind().as_str() });
-    }
-    if entry.links() > 1 {
-        return Err(Error::HardLinked { path, links: entry.links() });
-    }
-    if !dir::is_owned_by_us(&entry) {
-        return Err(Error::ForeignOwner { path, uid: entry.uid() });
-    }
-    Ok(file)
-}
-
-/// Opens a regular file for reading; `None` if it is not there.
-pub(crate) fn open_existing(dir: &Dir, name: &OsStr) -> Result<Option<File>, Error> {
-    let file = match dir.open_file(name, Open::Read) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(open_error(dir, name, e)),
-    };
-    let entry = dir::entry_of(&file).map_err(|e| Error::io("look at", &dir.join(name), e))?;
-    if !entry.is_regular() {
-        return Err(Error::NotRegular { path: dir.join(name), found: entry.kind().as_str() });
-    }
-    Ok(Some(file))
-}
-
 /// Reads the beginning of the file at `path`; `None` if it, or its directory, is not there, or cannot be read
 /// because it is locked.
 pub(crate) fn read_at(path: &Path) -> Result<Option<Vec<u8>>, Error> {
@@ -138,24 +98,12 @@ pub(crate) fn read_at(path: &Path) -> Result<Option<Vec<u8>>, Error> {
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
-    let Some(file) = open_existing(&dir, &name)? else { return Ok(None) };
+    let Some((file, _)) = own_file::open_to_read(&RealDisk, &dir, &name)? else { return Ok(None) };
     match read_content(&file) {
         Ok(content) => Ok(Some(content)),
         // Where locks are mandatory, nobody reads a locked file.
         Err(_) if cfg!(windows) => Ok(None),
         Err(e) => Err(Error::io("read", path, e)),
-    }
-}
-
-/// Says why a lock file did not open; asking again only chooses the message.
-fn open_error(dir: &Dir, name: &OsStr, error: io::Error) -> Error {
-    let path = dir.join(name);
-    match dir.entry(name) {
-        Ok(Some(found)) if found.is_symlink() => Error::Symlink { path },
-        Ok(Some(found)) if !Entry::is_regular(&found) => {
-            Error::NotRegular { path, found: found.kind().as_str() }
-        }
-        _ => Error::io("open", &path, error),
     }
 }
 

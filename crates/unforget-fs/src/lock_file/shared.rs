@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::place::{Locked, Mode, is_named};
+use super::place::{Locked, Mode};
 use super::record::Record;
 use super::waiting::{Refusal, wait};
 use super::{LockOptions, Owner};
-use crate::Error;
+use crate::disk::RealDisk;
+use crate::{Error, own_file};
 
 /// A [`LockFile`](crate::LockFile) held together with any number of others that share it.
 ///
@@ -84,14 +85,8 @@ impl SharedLock {
     /// [`Error::LockReplaced`] if somebody removed or replaced the file; [`Error::Forked`] in a child of the
     /// holder.
     pub fn verify(&self) -> Result<(), Error> {
-        self.refuse_fork()?;
-        let Some(locked) = &self.locked else { return Ok(()) };
-        if is_named(&locked.dir, &locked.name, &locked.file)
-            .map_err(|e| Error::io("look at", &self.path, e))?
-        {
-            return Ok(());
-        }
-        Err(Error::LockReplaced { path: self.path.clone() })
+        let Some(Locked { dir, name, file, .. }) = &self.locked else { return self.refuse_fork() };
+        own_file::verify_lock(&RealDisk, (dir, name, file), &self.path, self.opened_by)
     }
 
     /// Releases the lock, and says whether it kept exclusive holders out to the end. Dropping it does the same
@@ -125,10 +120,7 @@ impl SharedLock {
     }
 
     fn refuse_fork(&self) -> Result<(), Error> {
-        if std::process::id() == self.opened_by {
-            return Ok(());
-        }
-        Err(Error::Forked { path: self.path.clone(), opened_by: self.opened_by })
+        own_file::refuse_fork(&self.path, self.opened_by)
     }
 }
 
