@@ -71,6 +71,9 @@ use scan::Line;
 ///
 /// # Limitations
 ///
+/// Opening, rotating and compacting make a new file, so they need the right to create files in the directory,
+/// and for a moment space for two. The name has 250 bytes at most, as `.lock` is put behind it.
+///
 /// A record that nothing was appended after, and that was appended since the file was begun, is told from a
 /// torn tail by nothing if the medium damages it. On a full disk opening trusts a sync of the old file; if
 /// its last writer was killed right after a sync failed, that sync proves nothing.

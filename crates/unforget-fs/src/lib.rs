@@ -99,6 +99,10 @@
 //!   links. That needs the right to create files in the directory and space for the old and the new content.
 //! - A directory that cannot be synced because its file system has no such operation is taken as it is;
 //!   [`syncs_names`] tells.
+//! - Where the size of files is limited (`ulimit -f`), the system ends a process that reaches the limit by the
+//!   signal `SIGXFSZ`. Only a process that ignores that signal is told by an error.
+//! - A process that replaces itself by another program (`exec`) while it has a [`DotLock`] keeps it until it
+//!   ends: its id and the time of its beginning stay the same.
 //! - A process that dies between writing and renaming leaves a file named `.unforget-tmp-` and 16 hexadecimal
 //!   digits, until somebody calls [`sweep_orphans`].
 //! - Several files do not change in one step; a database does that.

@@ -38,7 +38,8 @@ pub(crate) use waiting::{Refusal, wait};
 /// Fairness: none. Waiters poll with random delays, which is right for few waiters with deadlines; writers
 /// that share a lock all the time use a [`Turnstile`](crate::Turnstile).
 ///
-/// The path is for locks only. A file with content that is no record is refused, never overwritten.
+/// The path is for locks only. A file with content that is no record is refused, never overwritten; one that is
+/// empty, or has what a power failure leaves of a record, gets a new one.
 ///
 /// # Examples
 ///

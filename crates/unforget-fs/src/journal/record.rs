@@ -8,7 +8,8 @@ pub struct JournalRecord {
 }
 
 impl JournalRecord {
-    /// Its number: larger than that of every entry before it, and never used again.
+    /// Its number: larger than that of every entry before it. That of an acknowledged entry is never used again;
+    /// that of one that was lost before it was acknowledged is.
     pub fn seq(&self) -> u64 {
         self.seq
     }
