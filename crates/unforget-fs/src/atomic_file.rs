@@ -161,6 +161,11 @@ impl<D: Disk> AtomicFile<D> {
         self.target.sync_name().map_err(|error| CommitError::new(error.into(), None))
     }
 
+    /// Whether the new content is in this directory.
+    pub(crate) fn is_in(&self, dir: &D::Dir) -> io::Result<bool> {
+        self.target.is_in(dir)
+    }
+
     /// Does everything that comes before the name; a second time, nothing.
     fn finish(&mut self) -> Result<(), Error> {
         match self.progress {

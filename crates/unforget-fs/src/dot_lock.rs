@@ -130,6 +130,11 @@ impl DotLock {
         &self.owner
     }
 
+    /// The directory that the lock is in.
+    pub(crate) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
     /// The path that was locked.
     pub fn path(&self) -> &Path {
         &self.path

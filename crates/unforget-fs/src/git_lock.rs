@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::{AtomicFile, DotLock, Error, LockOptions, Owner, ReplaceOptions};
+use crate::{AtomicFile, DotLock, Error, LockOptions, Owner, ReplaceOptions, SymlinkPolicy};
 
 /// The lock on a file `X` that git takes too: `X.lock`, and new content for `X`.
 ///
@@ -50,14 +50,14 @@ impl GitLock {
     ///
     /// # Errors
     ///
-    /// As [`DotLock::acquire`] for `X.lock`, and as [`AtomicFile::create`] for `X`.
+    /// As [`DotLock::acquire`] for `X.lock`, and as [`AtomicFile::create`] for `X`; [`Error::LockReplaced`] if the
+    /// directory was replaced in between.
     ///
     /// # Blocking
     ///
     /// Sleeps between attempts, up to the timeout, and waits for the disk.
     pub fn acquire(path: &Path, options: &LockOptions, writing: &ReplaceOptions) -> Result<Self, Error> {
-        let lock = DotLock::acquire(&lock_of(path)?, options)?;
-        Ok(Self { file: AtomicFile::create(path, writing)?, lock })
+        Self::begin(DotLock::acquire(&lock_of(path)?, options)?, path, *writing)
     }
 
     /// Locks `path` if it is not locked.
@@ -66,8 +66,18 @@ impl GitLock {
     ///
     /// As [`acquire`](Self::acquire); [`Error::Locked`] at once.
     pub fn try_acquire(path: &Path, writing: &ReplaceOptions) -> Result<Self, Error> {
-        let lock = DotLock::try_acquire(&lock_of(path)?)?;
-        Ok(Self { file: AtomicFile::create(path, writing)?, lock })
+        Self::begin(DotLock::try_acquire(&lock_of(path)?)?, path, *writing)
+    }
+
+    /// Begins new content, in the directory that the lock is in: a path may lead elsewhere by now, where the lock
+    /// excludes nobody.
+    fn begin(lock: DotLock, path: &Path, writing: ReplaceOptions) -> Result<Self, Error> {
+        let file = AtomicFile::create(path, &writing)?;
+        let is_beside = file.is_in(lock.dir()).map_err(|e| Error::io("look at the directory of", path, e))?;
+        if is_beside || writing.symlinks == SymlinkPolicy::Follow {
+            return Ok(Self { file, lock });
+        }
+        Err(Error::LockReplaced { path: lock.path().to_owned() })
     }
 
     /// Who has locked `path`; `None` also if that is git, which leaves no record.
@@ -143,4 +153,26 @@ fn lock_of(path: &Path) -> Result<PathBuf, Error> {
     let mut name = OsString::from(crate::dir::file_name(path)?);
     name.push(".lock");
     Ok(path.with_file_name(name))
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_is_swapped_after_the_lock_gets_no_content() {
+        let root = tempfile::tempdir().unwrap();
+        let (here, moved) = (root.path().join("here"), root.path().join("moved"));
+        std::fs::create_dir(&here).unwrap();
+        let path = here.join("config");
+        let lock = DotLock::try_acquire(&lock_of(&path).unwrap()).unwrap();
+        std::fs::rename(&here, &moved).unwrap();
+        std::fs::create_dir(&here).unwrap();
+        let outcome = GitLock::begin(lock, &path, ReplaceOptions::new());
+        assert!(matches!(outcome, Err(Error::LockReplaced { .. })), "nobody is excluded there: {outcome:?}");
+        for dir in [here, moved] {
+            assert_eq!(dir.read_dir().unwrap().count(), 0, "nothing is left in {}", dir.display());
+        }
+    }
 }

@@ -63,7 +63,10 @@ impl<D: Disk> Journal<D> {
             End::Torn { bytes } => Some(TornTail { offset: at.offset, bytes }),
             End::Clean => None,
         };
-        self.take_over(scan, bytes.len() as u64);
+        let len = bytes.len() as u64;
+        // It may be large, and a new file takes as much again.
+        drop(bytes);
+        self.take_over(scan, len);
         self.torn = torn;
         let cut = torn.map(|torn| Cut { at: torn.offset, bytes: torn.bytes });
         if let Some(cut) = cut {

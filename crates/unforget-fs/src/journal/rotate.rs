@@ -73,13 +73,16 @@ impl<D: Disk> Journal<D> {
     /// that makes space.
     pub(super) fn rewrite(&mut self, place: Place, base: u64, skipped: usize) -> Result<(), Error> {
         let id = nonce::random_hex();
-        let contents = Contents::new(&id, base, self.lines.get(skipped..).unwrap_or_default());
-        let end = contents.text.len() as u64;
-        let mut len = self.options.allocated(end);
-        let mut begun = self.put(place, &contents.text, len);
-        if len > end && matches!(&begun, Err(Error::Io { source, .. }) if file::is_out_of_space(source)) {
-            len = end;
-            begun = self.put(place, &contents.text, len);
+        let Contents { text, chain } =
+            Contents::new(&id, base, self.lines.get(skipped..).unwrap_or_default());
+        let (end, mut bytes) = (text.len(), text.into_bytes());
+        bytes.resize(usize::try_from(self.options.allocated(end as u64)).unwrap_or(end), 0);
+        let mut begun = self.put(place, &bytes);
+        if bytes.len() > end
+            && matches!(&begun, Err(Error::Io { source, .. }) if file::is_out_of_space(source))
+        {
+            bytes.truncate(end);
+            begun = self.put(place, &bytes);
         }
         if matches!(begun, Err(Error::CommittedNotDurable { .. })) {
             // After a crash the old file may be back, without what would be appended to the new one.
@@ -89,18 +92,16 @@ impl<D: Disk> Journal<D> {
         self.file = None;
         self.file = Some(self.open_begun(&id)?);
         self.lines.drain(..skipped);
-        (self.base, self.chain, self.end, self.len) = (base, contents.chain, end, len);
-        self.acknowledged = contents.chain.seq;
+        (self.base, self.chain, self.acknowledged) = (base, chain, chain.seq);
+        (self.end, self.len) = (end as u64, bytes.len() as u64);
         Ok(())
     }
 
     /// Makes a file durable and gives it the name, in the directory that the lock is in: the path may lead
     /// elsewhere by now, to a file of somebody else.
-    fn put(&self, place: Place, text: &str, len: u64) -> Result<(), Error> {
-        let mut bytes = text.as_bytes().to_vec();
-        bytes.resize(usize::try_from(len).unwrap_or(bytes.len()), 0);
+    fn put(&self, place: Place, bytes: &[u8]) -> Result<(), Error> {
         let target = Target::within(&self.disk, &self.dir, &self.name, ReplaceOptions::new())?;
-        let mut temp = target.write_new_file(&bytes)?;
+        let mut temp = target.write_new_file(bytes)?;
         self.lock.verify()?;
         match place {
             Place::Free => target.put_in_free_place(&mut temp)?,
