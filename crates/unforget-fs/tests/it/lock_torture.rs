@@ -1,7 +1,7 @@
 //! Locked work of many processes, whose holders are killed or stopped at any moment.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -31,6 +31,8 @@ struct Torture {
     role: &'static str,
     processes: usize,
     times: u32,
+    /// Takes such a lock that nobody else wants, and gives it back.
+    alone: fn(&Path),
 }
 
 /// Increments the number in the file beside the lock, asking as often as everybody does by default; says who
@@ -130,7 +132,7 @@ impl Torture {
         let wanted =
             std::env::var(KILLS).map_or(KILLS_BY_DEFAULT, |number| number.parse().expect("a number"));
         let (mut heard, mut kills, mut waves) = (Heard::default(), Vec::new(), 0);
-        let lateness = Lateness::measure();
+        let lateness = Lateness::measure(root.path().join("alone.lock"), self.alone);
         while kills.len() < wanted {
             let before = kills.len();
             self.wave(&root.path().join("counter.lock"), wanted, &mut heard, &mut kills);
@@ -138,7 +140,7 @@ impl Torture {
             waves += 1;
             self.check(root.path(), waves, &heard, &kills);
         }
-        report(self.role, root.path(), &heard, &kills, lateness.most());
+        report(self.role, root.path(), &heard, &kills, &lateness.sorted());
     }
 
     /// Starts everybody, and another one for the rest of the work of each that was killed.
@@ -181,36 +183,41 @@ fn counted(root: &Path) -> usize {
     fs::read_to_string(root.join("counter")).unwrap().parse().unwrap()
 }
 
-/// How much later than it wanted somebody goes on who pauses as long as a waiter does: what the machine adds,
-/// measured while it works.
+/// How much later than it wanted somebody has a lock who pauses as long as a waiter does, and whom nobody
+/// keeps from it: what the machine adds, measured while it works.
 struct Lateness {
     stop: Sender<()>,
     measuring: JoinHandle<Vec<Duration>>,
 }
 
 impl Lateness {
-    fn measure() -> Self {
+    fn measure(lock: PathBuf, alone: fn(&Path)) -> Self {
         let (stop, stopped) = channel();
         let measuring = std::thread::spawn(move || {
             let mut late = Vec::new();
             loop {
                 let began = Instant::now();
-                match stopped.recv_timeout(PAUSE) {
-                    Err(RecvTimeoutError::Timeout) => late.push(began.elapsed().saturating_sub(PAUSE)),
-                    Ok(()) | Err(RecvTimeoutError::Disconnected) => return late,
+                if stopped.recv_timeout(PAUSE) != Err(RecvTimeoutError::Timeout) {
+                    return late;
                 }
+                alone(&lock);
+                late.push(began.elapsed().saturating_sub(PAUSE));
             }
         });
         Self { stop, measuring }
     }
 
-    /// Of 100 pauses, 95 were late by no more than this.
-    fn most(self) -> Duration {
+    fn sorted(self) -> Vec<Duration> {
         drop(self.stop);
         let mut late = self.measuring.join().expect("it only measures");
         late.sort();
-        most_of(&late)
+        late
     }
+}
+
+/// What half of them are not above.
+fn median_of(sorted: &[Duration]) -> Duration {
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
 /// What 95 of 100 are not above.
@@ -218,23 +225,26 @@ fn most_of(sorted: &[Duration]) -> Duration {
     sorted.get(sorted.len() * 95 / 100).copied().unwrap_or_default()
 }
 
-fn report(role: &str, root: &Path, heard: &Heard, kills: &[(u32, u64)], late: Duration) {
+fn report(role: &str, root: &Path, heard: &Heard, kills: &[(u32, u64)], late: &[Duration]) {
     let mut waits: Vec<_> = heard.followers.iter().map(|follower| waited(follower, kills)).collect();
     waits.sort();
     let longest = waits.last().expect("somebody died with the lock");
-    let (median, most) = (waits[waits.len() / 2], most_of(&waits));
+    let (median, most) = (median_of(&waits), most_of(&waits));
+    let (late_median, late_most) = (median_of(late), most_of(late));
     println!(
         "{role}: {} counted, {} acknowledged; {} kills, {} of holders; next holder after {median:?} (median), \
-         {most:?} (95 of 100), {longest:?} (longest), {} within {NEXT_HOLDER:?}; pauses late by {late:?} (95 of 100)",
+         {most:?} (95 of 100), {longest:?} (longest), {} within {NEXT_HOLDER:?}; one that nobody holds is late by {late_median:?} (median), {late_most:?} (95 of 100)",
         counted(root),
         heard.acknowledged,
         kills.len(),
         waits.len(),
         waits.iter().filter(|wait| **wait <= NEXT_HOLDER).count(),
     );
-    assert!(median <= NEXT_HOLDER, "the lock goes with its process: {median:?}");
-    // Two have to be run: who dies, to end, and who waits, to notice.
-    assert!(most <= NEXT_HOLDER + 2 * late, "more than a busy machine explains: {most:?}");
+    // What the machine adds is added to each of several: to who dies, and to the waiters that want to be next,
+    // which write and sync their records at the same time.
+    for (wait, late) in [(median, late_median), (most, late_most)] {
+        assert!(wait <= NEXT_HOLDER + 4 * late, "more than the machine explains: {wait:?}");
+    }
     assert!(*longest < NEXT_HOLDER_AT_MOST, "nobody is forgotten: {longest:?}");
 }
 
@@ -248,12 +258,18 @@ fn waited((dead, at): &(u32, u64), kills: &[(u32, u64)]) -> Duration {
 
 #[test]
 fn eight_processes_lose_no_increment_when_holders_are_killed_at_random() {
-    Torture { role: "lock::increment_politely", processes: 8, times: 200 }.run();
+    let alone = |path: &Path| {
+        LockFile::try_acquire(path, &LockOptions::new()).and_then(LockFile::release).expect("nobody has it");
+    };
+    Torture { role: "lock::increment_politely", processes: 8, times: 200, alone }.run();
 }
 
 #[test]
 fn processes_that_lock_by_existence_lose_no_increment_when_holders_are_killed_at_random() {
-    Torture { role: "dot_lock::increment_politely", processes: 4, times: 50 }.run();
+    let alone = |path: &Path| {
+        DotLock::try_acquire(path).and_then(DotLock::release).expect("nobody has it");
+    };
+    Torture { role: "dot_lock::increment_politely", processes: 4, times: 50, alone }.run();
 }
 
 #[test]
