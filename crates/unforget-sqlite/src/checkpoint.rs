@@ -1,26 +1,37 @@
 //! Moves the write-ahead log into the file, beside the commits and not in them.
 //!
-//! - **Every share** (`PASSIVE`, no turn): moves what no reader holds back. Writers and readers go on. While they do,
-//!   there is always something new in the log, so this alone never makes it begin anew, and it grows without bound.
-//! - **At the high-water mark** (`TRUNCATE`, with the turn): between two batches nothing new comes, so the rest, which
-//!   is little after the first step, is moved and the log cut to nothing. SQLite's busy timeout is zero: a reader who
-//!   holds the log must not hold the writers.
-//! - **At one and a half times the mark** readers that come and go, one always there, may have refused every reset. The
-//!   turn is then kept for a moment ([`Checkpoints::patience`]): the readers that hold back the rest end, all of it is
-//!   moved, and new readers do not need the log any more. That takes as long as the longest read, which nobody knows,
-//!   so every refusal doubles the patience. A reader who stays is not waited for: it shows in that nothing more could be
-//!   moved than the time before. It is named ([`Wal::pinned_by`](crate::Wal::pinned_by)).
+//! A pass, every share of the log:
+//!
+//! 1. What no reader holds back is moved without the turn (`PASSIVE`). Writers and readers go on. While they do, SQLite
+//!    syncs nothing of that, and the log does not begin anew: there is always something new in it.
+//! 2. The rest, which is little, is moved **with the turn**: nothing new comes, so SQLite goes on to sync the file. The
+//!    turn is had for a moment only ([`moves::HOLD`]): a sync that takes longer goes on without it, beside the writers,
+//!    who then added something. This step is repeated, with less to sync each time.
+//! 3. When it was done in time, the log is in the file, and the next commit begins it anew if no reader is in it.
+//!    **At the mark** that is seen to (`RESTART`): all was moved, so nothing is left to do under SQLite's lock.
+//! 4. **At one and a half times the mark** readers that come and go, one always there, may have refused every reset. The
+//!    turn is then kept for a moment ([`Checkpoints::patience`]): the readers that hold back the rest end, all of it is
+//!    moved, and new readers do not need the log any more. That takes as long as the longest read, which nobody knows,
+//!    so every refusal doubles the patience. A reader who stays is not waited for: it shows in that nothing more could
+//!    be moved than the time before. It is named ([`Wal::pinned_by`](crate::Wal::pinned_by)).
+//! 5. **At twice the mark** writers wait between two batches while a pass runs ([`Log::ease`](crate::wal::Log::ease)).
+//!
+//! A pass whose disk failed is the last, and ends the engine: see [`Worker::fail`].
 
+mod moves;
+
+pub(crate) use self::moves::keep_log;
+use self::moves::{Moves, Reset, Settled};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
-use unforget_fs::Turnstile;
+use crate::engine::Shared;
+use crate::wal::{Answer, Marks};
+use crate::{Error, HeldRead, Options, Result, file};
 
-use crate::engine::{self, Shared};
-use crate::wal::Answer;
-use crate::{Error, HeldRead, Options, Result, file, settings};
+/// Nobody's readers are waited for longer, at once.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Decides when the write-ahead log is moved into the file. Sizes are bytes of the log; they are minimums, reached by
 /// whole batches.
@@ -40,20 +51,24 @@ pub struct Checkpoints {
 
 impl Default for Checkpoints {
     fn default() -> Self {
-        Self { every: 16 << 20, reset_at: 48 << 20, patience: Duration::from_millis(20) }
+        Self { every: 4 << 20, reset_at: 48 << 20, patience: Duration::from_millis(20) }
     }
 }
 
 impl Checkpoints {
-    /// Sets by how many bytes the log grows between two attempts to move it; 16 MiB unless set.
+    /// Sets by how many bytes the log grows between two attempts to move it; 4 MiB unless set.
     #[must_use]
     pub fn every(mut self, bytes: u64) -> Self {
         self.every = bytes;
         self
     }
 
-    /// Sets the length in bytes at which the log is cut to nothing when no reader is in the way; 48 MiB unless set. At
-    /// one and a half times of it, writers wait for readers, for the patience at most.
+    /// Sets the length in bytes at which the log is made to begin anew; 48 MiB unless set.
+    ///
+    /// Before that it does so by itself where no reader is in it. At one and a half times of it, writers wait for
+    /// readers, for the patience at most. At twice of it, writers wait between two batches for the log to be moved: 10 ms
+    /// at most, and twice as long for every sixteenth of the mark above that, 640 ms at most. They do not wait for a read
+    /// that goes on from one attempt to the next: while there is one, the log grows without a bound.
     #[must_use]
     pub fn reset_at(mut self, bytes: u64) -> Self {
         self.reset_at = bytes;
@@ -61,11 +76,11 @@ impl Checkpoints {
     }
 
     /// Sets how long writers wait for readers to let go of a log that is one and a half times too long; 20 ms unless
-    /// set. If that is not enough, the next wait is twice as long, 16 times at most. A read that goes on from one
+    /// set, a minute at most. If that is not enough, the next wait is twice as long, 16 times at most. A read that goes on from one
     /// attempt to the next is not waited for.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+        self.patience = patience.min(LONGEST_PATIENCE);
         self
     }
 }
@@ -96,7 +111,7 @@ impl Checkpointer {
         let worker = Worker {
             shared: Arc::clone(shared),
             options: *options,
-            tools: None,
+            moves: None,
             refusals: Refusals::default(),
         };
         let thread = thread::Builder::new()
@@ -122,8 +137,8 @@ impl Drop for Checkpointer {
     }
 }
 
-/// How often what was written meanwhile is moved, before the turn is taken to move the rest: writers wait for that.
-const ROUNDS: u32 = 3;
+/// How often what was written during a sync is moved and synced in turn.
+const ROUNDS: u32 = 4;
 
 /// The patience is doubled no more often than this.
 const LONGEST: u32 = 4;
@@ -132,7 +147,7 @@ struct Worker {
     shared: Arc<Shared>,
     options: Options,
     /// Opened when they are first needed: most programs write less than a share.
-    tools: Option<Tools>,
+    moves: Option<Moves>,
     refusals: Refusals,
 }
 
@@ -149,25 +164,26 @@ impl Refusals {
         if answer.refused { Self { count: self.count + 1, moved: answer.moved } } else { Self::default() }
     }
 
+    /// Whether what refused `answer` is what refused the one before.
+    fn same_reader(self, answer: Answer) -> bool {
+        self.count > 0 && answer.moved == self.moved
+    }
+
     /// How long to wait for readers, with the turn, when `answer` was refused.
     fn patience(self, base: Duration, answer: Answer) -> Duration {
-        let same_reader = self.count == 0 || answer.moved == self.moved;
-        if same_reader { Duration::ZERO } else { base * (1 << (self.count - 1).min(LONGEST)) }
+        if self.count == 0 || self.same_reader(answer) {
+            return Duration::ZERO;
+        }
+        base * (1 << (self.count - 1).min(LONGEST))
     }
-}
-
-struct Tools {
-    conn: Connection,
-    turnstile: Turnstile,
 }
 
 impl Worker {
     fn run(mut self) {
         while let Some(asked) = self.shared.log.next() {
             let outcome = self.shorten(!asked.is_empty());
-            if outcome.is_err() {
-                // What is in the log is in the database; the next pass tries again.
-                self.shared.log.failed();
+            if let Err(error) = &outcome {
+                self.fail(error);
             }
             self.shared.log.looked();
             for completer in asked {
@@ -176,75 +192,98 @@ impl Worker {
         }
     }
 
-    fn shorten(&mut self, asked: bool) -> Result<Checkpoint> {
-        let (shared, refusals) = (Arc::clone(&self.shared), self.refusals);
-        let base = self.options.checkpoints.patience;
-        let Tools { conn, turnstile } = self.tools()?;
-        let marks = shared.log.marks();
-        let mut answer = checkpoint(conn, PASSIVE)?;
-        shared.log.moved(answer);
-        if !asked && answer.frames < marks.reset_at {
-            return Ok(outcome(&shared, answer, false));
+    /// Ends the engine if the disk failed.
+    ///
+    /// SQLite would go on: the next checkpoint moves what is left, and its sync succeeds, because the system tells of a
+    /// failure once. It says nothing about the pages that were moved before and given up; the log that has them would
+    /// begin anew, and a power cut would leave a damaged file. So this engine moves nothing any more, also when it closes,
+    /// and writes nothing, since a commit may begin the log anew. Who opens the file next, with no connection left from
+    /// before, makes SQLite read the log from its beginning and move all of it again.
+    ///
+    /// A full disk has moved less, or nothing, and says so: the next pass tries again.
+    fn fail(&mut self, error: &Error) {
+        self.shared.log.failed();
+        if matches!(error, Error::DiskFailed { .. } | Error::Corrupt { .. } | Error::NotADatabase { .. }) {
+            self.shared.poison();
         }
-        for _ in 0..ROUNDS {
-            let is_pinned = answer.moved < answer.frames;
-            if is_pinned || shared.log.figures().frames <= answer.moved + marks.every / 16 {
-                break;
-            }
-            answer = checkpoint(conn, PASSIVE)?;
-            shared.log.moved(answer);
-        }
-        let turn = turnstile.enter()?;
-        let mut answer = checkpoint(conn, TRUNCATE)?;
-        let patience = if asked { base } else { refusals.patience(base, answer) };
-        if answer.refused && !patience.is_zero() && (asked || answer.frames >= marks.insist_at) {
-            conn.busy_timeout(patience)?;
-            let again = checkpoint(conn, TRUNCATE);
-            conn.busy_timeout(Duration::ZERO)?;
-            answer = again?;
-        }
-        drop(turn);
-        shared.log.reset(answer);
-        self.refusals = refusals.next(answer);
-        Ok(outcome(&shared, answer, !answer.refused))
     }
 
-    fn tools(&mut self) -> Result<&mut Tools> {
+    fn shorten(&mut self, asked: bool) -> Result<Checkpoint> {
+        let shared = Arc::clone(&self.shared);
+        let plan = Plan {
+            asked,
+            marks: shared.log.marks(),
+            patience: self.options.checkpoints.patience,
+            refusals: self.refusals,
+        };
+        let moves = self.moves()?;
+        let mut answer = moves.beside_writers()?;
+        shared.log.moved(answer);
+        for _ in 0..ROUNDS {
+            match moves.settle(|answer| plan.reset(answer))? {
+                Settled::Late(late) => shared.log.moved(late),
+                Settled::InTime(settled) => {
+                    shared.log.moved(settled);
+                    return Ok(outcome(&shared, settled, false));
+                }
+                Settled::Reset(reset) => return Ok(self.was_reset(reset)),
+            }
+        }
+        if asked {
+            answer = moves.insist(plan.reset_by_force())?;
+            return Ok(self.was_reset(answer));
+        }
+        Ok(outcome(&shared, answer, false))
+    }
+
+    fn was_reset(&mut self, answer: Answer) -> Checkpoint {
+        self.shared.log.reset(answer, self.refusals.same_reader(answer));
+        self.refusals = self.refusals.next(answer);
+        outcome(&self.shared, answer, !answer.refused)
+    }
+
+    fn moves(&mut self) -> Result<&mut Moves> {
+        if self.shared.is_poisoned() {
+            self.moves = None;
+            return Err(Error::Poisoned);
+        }
         if !self.shared.has_its_name() {
-            self.tools = None;
+            self.moves = None;
             return Err(Error::Replaced { path: self.shared.path.clone() });
         }
-        match &mut self.tools {
-            Some(tools) => Ok(tools),
-            tools => Ok(tools.insert(Tools::open(&self.shared, &self.options)?)),
+        match &mut self.moves {
+            Some(moves) => Ok(moves),
+            moves => Ok(moves.insert(Moves::open(&self.shared, &self.options)?)),
         }
     }
 }
 
-impl Tools {
-    fn open(shared: &Shared, options: &Options) -> Result<Self> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(&shared.path, flags)?;
-        settings::apply_writer(&conn, options.durability, options.busy_wait())?;
-        conn.busy_timeout(Duration::ZERO)?;
-        Ok(Self { conn, turnstile: Turnstile::open(engine::directory(&shared.path))? })
+/// What a pass is to do about the length of the log.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    asked: bool,
+    marks: Marks,
+    patience: Duration,
+    refusals: Refusals,
+}
+
+impl Plan {
+    /// Whether the log is to be reset that was moved with this answer.
+    fn reset(self, answer: Answer) -> Option<Reset> {
+        if self.asked {
+            return Some(self.reset_by_force());
+        }
+        let is_long = answer.frames >= self.marks.reset_at;
+        let insists = answer.frames >= self.marks.insist_at;
+        let patience = if insists { self.refusals.patience(self.patience, answer) } else { Duration::ZERO };
+        is_long.then_some(Reset { cut: false, patience })
+    }
+
+    fn reset_by_force(self) -> Reset {
+        Reset { cut: true, patience: self.patience }
     }
 }
 
 fn outcome(shared: &Shared, answer: Answer, reset: bool) -> Checkpoint {
     Checkpoint { reset, frames: answer.frames, pinned_by: shared.pinned_by() }
-}
-
-const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
-const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
-
-fn checkpoint(conn: &Connection, sql: &str) -> Result<Answer> {
-    let frames = |n: i64| u64::try_from(n).unwrap_or(0);
-    Ok(conn.query_row(sql, [], |row| {
-        Ok(Answer {
-            refused: row.get::<_, i64>(0)? != 0,
-            frames: frames(row.get(1)?),
-            moved: frames(row.get(2)?),
-        })
-    })?)
 }

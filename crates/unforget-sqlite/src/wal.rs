@@ -4,16 +4,22 @@
 //! pays. Another thread is woken when the log has grown by a share since it was looked at last.
 
 use std::cell::Cell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use unforget_sync::primitive::{Condvar, Mutex};
-use unforget_sync::{Completer, Ticket};
+use unforget_sync::{Completer, SystemClock, Ticket};
 
 use crate::{Checkpoint, Checkpoints, Error, Result};
 
 /// What the log holds beside each page, in bytes (SQLite's file format, section 4.1).
 const FRAME_HEADER: u64 = 24;
+
+/// How long a writer waits at first for a log that is far too long.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The pause is doubled no more often than this.
+const LONGEST_PAUSE: u64 = 6;
 
 thread_local! {
     /// The length of the log after the last commit of this thread, in frames, until it is passed on. The hook is a
@@ -26,6 +32,8 @@ thread_local! {
 pub(crate) struct Log {
     state: Mutex<State>,
     wake: Condvar,
+    /// Told when a pass has moved something, and when it is over.
+    eased: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +43,8 @@ struct State {
     /// The length at which the checkpointer is woken.
     due: u64,
     wanted: bool,
+    /// A reader stays: what it holds back cannot be moved, however long writers wait.
+    stuck: bool,
     asked: Vec<Completer<Result<Checkpoint>>>,
     stopped: bool,
 }
@@ -45,6 +55,7 @@ pub(crate) struct Marks {
     pub(crate) every: u64,
     pub(crate) reset_at: u64,
     pub(crate) insist_at: u64,
+    pub(crate) wait_at: u64,
 }
 
 /// What is known about the log.
@@ -70,7 +81,7 @@ pub(crate) struct Answer {
 
 impl Log {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::new(State::default()), wake: Condvar::new() }
+        Self { state: Mutex::new(State::default()), wake: Condvar::new(), eased: Condvar::new() }
     }
 
     /// Learns the length after every commit of `conn`, in the place of SQLite's own checkpoints.
@@ -78,7 +89,7 @@ impl Log {
         let page: u64 = conn.pragma_query_value(None, "page_size", |row| row.get(0))?;
         let frames = |bytes: u64| (bytes / (page + FRAME_HEADER)).max(1);
         let reset_at = frames(policy.reset_at);
-        let marks = Marks { every: frames(policy.every), reset_at, insist_at: reset_at + reset_at / 2 };
+        let marks = Marks { every: frames(policy.every), reset_at, insist_at: reset_at + reset_at / 2, wait_at: reset_at.saturating_mul(2) };
         let mut state = self.state.lock();
         (state.marks, state.due) = (marks, marks.every);
         drop(state);
@@ -94,9 +105,10 @@ impl Log {
         let Some(frames) = LENGTH.take() else { return };
         let mut state = self.state.lock();
         if frames < state.figures.frames {
-            // Somebody reset it, and it grows from its beginning again.
+            // All of it was moved, and this commit began it anew; or another process did, meanwhile.
             state.due = state.marks.every;
             state.figures.moved = 0;
+            state.figures.resets += 1;
         }
         state.figures.frames = frames;
         if frames >= state.due && !state.wanted {
@@ -150,19 +162,47 @@ impl Log {
         self.state.lock().figures
     }
 
-    /// Remembers what a checkpoint that leaves the log as long as it is has moved.
+    /// Waits while a log that is far too long is being moved; for a writer, before it takes the turn.
+    ///
+    /// The wait ends after [`PAUSE`], so that a commit is late and not lost, but the longer the log is the longer it gets:
+    /// what is written in a pause is no more than the queue holds.
+    pub(crate) fn ease(&self) {
+        let mut state = self.state.lock();
+        let deadline = Instant::now() + state.pause();
+        while !state.pause().is_zero() {
+            let timed_out;
+            (state, timed_out) = self.eased.wait_until(state, &SystemClock, deadline);
+            if timed_out {
+                break;
+            }
+        }
+    }
+
+    /// Tells whether writers are to wait.
+    pub(crate) fn is_too_long(&self) -> bool {
+        !self.state.lock().pause().is_zero()
+    }
+
+    /// Remembers what a checkpoint that leaves the log as long as it is has moved. One that was refused, because another
+    /// process runs one, tells nothing.
     pub(crate) fn moved(&self, answer: Answer) {
+        if answer.refused {
+            return;
+        }
         let mut state = self.state.lock();
         state.figures.checkpoints += 1;
         state.figures.moved = answer.moved;
         state.figures.pinned = (answer.moved < answer.frames).then(Instant::now);
+        drop(state);
+        self.eased.notify_all();
     }
 
-    /// Remembers whether the log could be reset.
-    pub(crate) fn reset(&self, answer: Answer) {
+    /// Remembers whether the log could be reset, and if not, whether that is for the same reader as the time before.
+    pub(crate) fn reset(&self, answer: Answer, same_reader: bool) {
         let mut state = self.state.lock();
         state.figures.frames = answer.frames;
         state.figures.moved = answer.moved;
+        state.stuck = answer.refused && same_reader;
         if answer.refused {
             state.figures.resets_refused += 1;
             state.figures.pinned = Some(Instant::now());
@@ -170,6 +210,8 @@ impl Log {
             state.figures.resets += 1;
             state.figures.pinned = None;
         }
+        drop(state);
+        self.eased.notify_all();
     }
 
     pub(crate) fn failed(&self) {
@@ -181,5 +223,22 @@ impl Log {
         let mut state = self.state.lock();
         state.due = state.figures.frames + state.marks.every;
         state.wanted = false;
+        drop(state);
+        self.eased.notify_all();
+    }
+}
+
+impl State {
+    /// How long a writer is to wait at most: [`PAUSE`] where waiting begins, doubled for each sixteenth of the mark for
+    /// resets above that. Only while a pass runs that can help.
+    fn pause(&self) -> Duration {
+        let over = self.figures.frames.checked_sub(self.marks.wait_at);
+        match over {
+            Some(over) if self.wanted && !self.stuck => {
+                let steps = over / (self.marks.reset_at / 16).max(1);
+                PAUSE * (1 << steps.min(LONGEST_PAUSE))
+            }
+            _ => Duration::ZERO,
+        }
     }
 }

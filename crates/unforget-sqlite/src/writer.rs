@@ -21,7 +21,7 @@ use unforget_fs::Turnstile;
 use unforget_sync::{Backoff, Clock, Completer, Consumer, Entry, SystemClock, Ticket, WriteQueue, retry};
 
 use crate::batch::{self, Batch, Member, Told};
-use crate::checkpoint::Checkpointer;
+use crate::checkpoint::{Checkpointer, keep_log};
 use crate::engine::{self, Shared};
 use crate::guard::Guard;
 use crate::op::{ExclusiveOp, Op, Reply};
@@ -89,12 +89,16 @@ impl Writer {
         let desk = self.shared.desk.lock().take();
         if let Some(mut desk) = desk {
             desk.fold_log(&self.shared);
+            if self.shared.is_poisoned() {
+                keep_log(&desk.conn);
+            }
         }
         drop(self);
     }
 
     fn serve(&mut self) -> Vec<Told> {
         let Self { consumer, queue, shared, .. } = self;
+        shared.log.ease();
         let mut desk = shared.desk.lock();
         let Some(desk) = desk.as_mut() else {
             return refuse(consumer.take(), &Error::Closed);
@@ -127,6 +131,9 @@ pub(crate) fn lead(
     queue: &WriteQueue<Op, Reply>,
     op: Op,
 ) -> std::result::Result<Ticket<Reply>, Op> {
+    if shared.log.is_too_long() {
+        return Err(op);
+    }
     let Some(seat) = queue.try_lead() else {
         return Err(op);
     };
