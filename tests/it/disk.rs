@@ -11,13 +11,14 @@ mod power;
 mod shim;
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
 use unforget::unforget_sqlite::rusqlite::ffi;
 
 pub(crate) use log::Event;
-use log::Log;
+use log::{Inode, Log};
 pub(crate) use power::{Files, Survivors, after_power_cut};
 
 /// The calls that are counted and can be made to fail.
@@ -41,6 +42,8 @@ pub(crate) struct Fault {
     pub(crate) code: i32,
     /// Whether every later call of the kind fails too.
     pub(crate) for_ever: bool,
+    /// Only calls on the file that was made first are counted and fail: that is the database itself.
+    pub(crate) first_file: bool,
 }
 
 impl Fault {
@@ -54,7 +57,7 @@ impl Fault {
             Call::Sync => ffi::SQLITE_IOERR_FSYNC,
             Call::Delete => ffi::SQLITE_IOERR_DELETE,
         };
-        Self { call, nth: 1, code, for_ever }
+        Self { call, nth: 1, code, for_ever, first_file: false }
     }
 
     pub(crate) fn full(for_ever: bool) -> Self {
@@ -75,8 +78,21 @@ pub(crate) struct Disk {
 struct State {
     counts: [usize; 6],
     fault: Option<Fault>,
+    /// A sync of the first file waits here until the sender is gone.
+    slow_sync: Option<SlowSync>,
     fired: usize,
     log: Log,
+}
+
+struct SlowSync {
+    started: Sender<()>,
+    ended: Receiver<()>,
+}
+
+/// A sync that takes long.
+pub(crate) struct Slowness {
+    pub(crate) has_started: Receiver<()>,
+    pub(crate) end: Sender<()>,
 }
 
 /// A directory of its own on a recorded disk, for as long as this lives.
@@ -124,6 +140,14 @@ impl Disk {
         (state.counts, state.fired, state.fault) = ([0; 6], 0, fault);
     }
 
+    /// Makes the next sync of the first file last until the answer's `end` is dropped.
+    pub(crate) fn slow_sync(&self) -> Slowness {
+        let (started, has_started) = channel();
+        let (end, ended) = channel();
+        self.state().slow_sync = Some(SlowSync { started, ended });
+        Slowness { has_started, end }
+    }
+
     /// How many calls were made to fail since the plan.
     pub(crate) fn fired(&self) -> usize {
         self.state().fired
@@ -154,7 +178,10 @@ impl Disk {
 
 impl State {
     /// Counts a call; answers what it is to fail with.
-    fn meet(&mut self, call: Call) -> Option<i32> {
+    fn meet(&mut self, call: Call, inode: Option<Inode>) -> Option<i32> {
+        if self.fault.is_some_and(|fault| fault.first_file) && inode != Some(0) {
+            return None;
+        }
         self.counts[call as usize] += 1;
         let met = self.counts[call as usize];
         let fault = self.fault.filter(|fault| fault.call == call)?;

@@ -204,7 +204,7 @@ impl Worker {
     fn fail(&mut self, error: &Error) {
         self.shared.log.failed();
         if matches!(error, Error::DiskFailed { .. } | Error::Corrupt { .. } | Error::NotADatabase { .. }) {
-            self.shared.poison();
+            self.shared.distrust();
         }
     }
 

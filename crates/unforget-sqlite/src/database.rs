@@ -81,6 +81,7 @@ impl Database {
                 return db.with_durability_of(&options);
             }
             // Closed, poisoned, or on a file that was replaced: the next engine is a new one.
+            db.engine.retire(since + options.deadline).map_err(|error| error.at(&path))?;
             ENGINES.forget(&path, &db.engine);
         }
     }

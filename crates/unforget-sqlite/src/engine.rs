@@ -26,6 +26,8 @@ use crate::{Blocker, Error, HeldRead, Options, Result, Schema, here, settings};
 pub(crate) struct Shared {
     pub(crate) path: PathBuf,
     poisoned: AtomicBool,
+    /// What SQLite believes to be in the file may not be there: a sync of it failed.
+    distrusted: AtomicBool,
     operations: AtomicU64,
     commits: AtomicU64,
     restarts: AtomicU64,
@@ -46,6 +48,7 @@ impl Shared {
         Self {
             path,
             poisoned: AtomicBool::new(false),
+            distrusted: AtomicBool::new(false),
             operations: AtomicU64::new(0),
             commits: AtomicU64::new(0),
             restarts: AtomicU64::new(0),
@@ -97,6 +100,12 @@ impl Shared {
 
     pub(crate) fn poison(&self) {
         self.poisoned.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the writing because the disk failed while the log was moved.
+    pub(crate) fn distrust(&self) {
+        self.distrusted.store(true, Ordering::Relaxed);
+        self.poison();
     }
 
     /// Remembers the newest schema this process works with.
@@ -208,6 +217,23 @@ impl Engine {
     /// Tells whether a new handle may use this engine: it writes, and the path still names its file.
     pub(crate) fn is_fit(&self) -> bool {
         !self.shared.is_poisoned() && !self.queue.is_closed() && self.shared.has_its_name()
+    }
+
+    /// Closes every connection of an engine that may not believe what SQLite knows of the log, at most until `deadline`.
+    ///
+    /// What was moved into the file is known to all connections of a process together, and forgotten when the last one
+    /// is closed. Another process that has the file open remembers it; its own sync fails as well, where the system tells
+    /// everybody who has the file open, as Linux does.
+    pub(crate) fn retire(&self, deadline: Instant) -> Result<()> {
+        if !self.shared.distrusted.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if here::is_writing() {
+            return Err(Error::Reentrant);
+        }
+        let since = Instant::now();
+        self.queue.drain_until(&SystemClock, deadline);
+        if self.shared.wait_stopped(deadline) { self.readers.retire(deadline) } else { Err(self.busy(since)) }
     }
 
     /// SQLite's locks belong to a process: a child of `fork` would believe to hold what its parent holds.

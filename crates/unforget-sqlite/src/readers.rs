@@ -3,12 +3,13 @@
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use r2d2::{ManageConnection, Pool, PooledConnection};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
-use unforget_sync::{Backoff, SystemClock, retry};
+use unforget_sync::{Backoff, Clock, SystemClock, retry};
 
 use crate::census::Census;
 use crate::guard::Guard;
@@ -21,6 +22,7 @@ const RECONNECT: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(crate) struct Readers {
     pool: Pool<Manager>,
+    retired: Arc<AtomicBool>,
     census: Arc<Census>,
     path: PathBuf,
     busy_timeout: Duration,
@@ -30,6 +32,8 @@ pub(crate) struct Readers {
 impl Readers {
     /// Builds the pool; connections are opened when they are first needed.
     pub(crate) fn new(path: &Path, options: &Options, census: Arc<Census>) -> Self {
+        let manager = Manager::new(path, options.busy_wait());
+        let retired = Arc::clone(&manager.retired);
         let pool = Pool::builder()
             .max_size(options.readers)
             .min_idle(Some(0))
@@ -39,9 +43,9 @@ impl Readers {
             // Callers wait by their own deadline; this bounds how long the pool rests after a failure to connect.
             .connection_timeout(RECONNECT)
             .error_handler(Box::new(r2d2::NopErrorHandler))
-            .build_unchecked(Manager::new(path, options.busy_wait()));
+            .build_unchecked(manager);
         let (busy_timeout, deadline) = (options.busy_wait(), options.deadline);
-        Self { pool, census, path: path.to_path_buf(), busy_timeout, deadline }
+        Self { pool, retired, census, path: path.to_path_buf(), busy_timeout, deadline }
     }
 
     /// Runs `f` in one snapshot of the file, taken before `f` starts.
@@ -101,6 +105,25 @@ impl Readers {
         Error::Busy { path, waited, blocker: Some(Blocker::Readers) }
     }
 
+    /// Closes the connections, those in use when their reads have ended.
+    pub(crate) fn retire(&self, deadline: Instant) -> Result<()> {
+        self.retired.store(true, Ordering::Relaxed);
+        let since = Instant::now();
+        let mut delays = Backoff::default().base(Duration::from_millis(1)).cap(Duration::from_millis(50)).delays();
+        loop {
+            // The pool does not take back what is asked for here: it is retired.
+            while self.pool.try_get().is_some() {}
+            if self.open() == 0 {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                let (path, waited) = (Some(self.path.clone()), since.elapsed());
+                return Err(Error::Busy { path, waited, blocker: Some(Blocker::Readers) });
+            }
+            SystemClock.sleep(delays.next().unwrap_or(Duration::from_millis(50)));
+        }
+    }
+
     pub(crate) fn open(&self) -> u32 {
         self.pool.state().connections
     }
@@ -157,12 +180,15 @@ fn end(conn: &Connection) -> rusqlite::Result<()> {
 struct Manager {
     inner: SqliteConnectionManager,
     busy_timeout: Duration,
+    /// No connection is made or kept. It is set once and orders nothing: whoever sets it looks again.
+    retired: Arc<AtomicBool>,
 }
 
 impl Manager {
     fn new(path: &Path, busy_timeout: Duration) -> Self {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Self { inner: SqliteConnectionManager::file(path).with_flags(flags), busy_timeout }
+        let inner = SqliteConnectionManager::file(path).with_flags(flags);
+        Self { inner, busy_timeout, retired: Arc::default() }
     }
 }
 
@@ -171,6 +197,9 @@ impl ManageConnection for Manager {
     type Error = Error;
 
     fn connect(&self) -> Result<Reader> {
+        if self.retired.load(Ordering::Relaxed) {
+            return Err(Error::Closed);
+        }
         let conn = self.inner.connect()?;
         settings::apply_reader(&conn, self.busy_timeout)?;
         let guard = Guard::install(&conn)?;
@@ -182,7 +211,7 @@ impl ManageConnection for Manager {
     }
 
     fn has_broken(&self, reader: &mut Reader) -> bool {
-        !reader.conn.is_autocommit() || reader.conn.is_busy()
+        self.retired.load(Ordering::Relaxed) || !reader.conn.is_autocommit() || reader.conn.is_busy()
     }
 }
 

@@ -192,7 +192,9 @@ impl Desk {
             return;
         }
         if let Ok(Some(_turn)) = self.turnstile.try_enter() {
-            let _others_use_it = empty_log(&self.conn);
+            if empty_log(&self.conn).is_err_and(|error| matches!(error, Error::DiskFailed { .. })) {
+                shared.distrust();
+            }
         }
     }
 }
@@ -231,7 +233,9 @@ fn transact(
     shared.count(&outcome);
     if outcome.poisoned {
         // If this fails as well, whoever opens the file next does it before anything is acknowledged.
-        let _done_when_it_is_opened = empty_log(conn);
+        if empty_log(conn).is_err_and(|error| matches!(error, Error::DiskFailed { .. })) {
+            shared.distrust();
+        }
     }
     Some((outcome.told, alone))
 }
@@ -256,7 +260,7 @@ fn open_connection(shared: &Shared, options: &Options) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(path, flags)?;
         settings::apply_writer(&conn, options.durability, options.busy_wait())?;
-        empty_log(&conn)?;
+        empty_log(&conn).inspect_err(|_| keep_log(&conn))?;
         conn.busy_timeout(options.busy_wait())?;
         Ok(conn)
     })?;

@@ -15,7 +15,7 @@ use unforget::unforget_sqlite::rusqlite::ffi::{
 };
 
 use super::log::{Event, Inode};
-use super::{Call, Disk};
+use super::{Call, Disk, SlowSync};
 
 /// What follows the real VFS's file object.
 #[repr(C)]
@@ -115,7 +115,7 @@ unsafe extern "C" fn open(
     };
     // Held over the real open, so that of two connections that make one file one is the first in the record too.
     let mut state = disk.state();
-    if let Some(code) = state.meet(Call::Open) {
+    if let Some(code) = state.meet(Call::Open, None) {
         // SAFETY: SQLite closes a file whose table is not null, and this one is not open.
         unsafe { (*file).pMethods = std::ptr::null() };
         return code;
@@ -173,7 +173,7 @@ unsafe extern "C" fn read(
 ) -> c_int {
     // SAFETY: SQLite calls this through the table that `track` made.
     let (tracked, real) = unsafe { parts(file) };
-    if let Some(code) = tracked.disk.state().meet(Call::Read) {
+    if let Some(code) = tracked.disk.state().meet(Call::Read, Some(tracked.inode)) {
         return code;
     }
     // SAFETY: the arguments are SQLite's own.
@@ -189,7 +189,7 @@ unsafe extern "C" fn write(
     // SAFETY: SQLite calls this through the table that `track` made.
     let (tracked, real) = unsafe { parts(file) };
     let mut state = tracked.disk.state();
-    let fault = state.meet(Call::Write);
+    let fault = state.meet(Call::Write, Some(tracked.inode));
     // A write that fails may have written something.
     let length = if fault.is_some() { length / 2 } else { length };
     // SAFETY: `data` has at least `length` bytes, by SQLite's contract.
@@ -209,7 +209,7 @@ unsafe extern "C" fn truncate(file: *mut sqlite3_file, size: sqlite3_int64) -> c
     // SAFETY: SQLite calls this through the table that `track` made.
     let (tracked, real) = unsafe { parts(file) };
     let mut state = tracked.disk.state();
-    if let Some(code) = state.meet(Call::Truncate) {
+    if let Some(code) = state.meet(Call::Truncate, Some(tracked.inode)) {
         return code;
     }
     // SAFETY: the arguments are SQLite's own.
@@ -224,8 +224,13 @@ unsafe extern "C" fn truncate(file: *mut sqlite3_file, size: sqlite3_int64) -> c
 unsafe extern "C" fn sync(file: *mut sqlite3_file, _flags: c_int) -> c_int {
     // SAFETY: SQLite calls this through the table that `track` made.
     let (tracked, _) = unsafe { parts(file) };
+    let slow = if tracked.inode == 0 { tracked.disk.state().slow_sync.take() } else { None };
+    if let Some(SlowSync { started, ended }) = slow {
+        let _the_test_may_be_gone = started.send(());
+        let _it_says_so_by_hanging_up = ended.recv();
+    }
     let mut state = tracked.disk.state();
-    let fault = state.meet(Call::Sync);
+    let fault = state.meet(Call::Sync, Some(tracked.inode));
     let names = fault.is_none() && std::mem::take(&mut tracked.names);
     state.log.push(Event::Synced { inode: tracked.inode, succeeded: fault.is_none(), names });
     fault.unwrap_or(SQLITE_OK)
@@ -243,7 +248,7 @@ unsafe extern "C" fn delete(vfs: *mut sqlite3_vfs, name: *const c_char, sync_dir
         return go_on();
     };
     let mut state = disk.state();
-    if let Some(code) = state.meet(Call::Delete) {
+    if let Some(code) = state.meet(Call::Delete, None) {
         return code;
     }
     let code = go_on();

@@ -51,7 +51,7 @@ fn fail_every_with(durability: Durability, fault: Fault) {
 }
 
 /// The disk is sound again: an engine that is fit writes, and any other makes way for one that does.
-fn goes_on(workload: &Workload, db: Option<Database>, full: bool) -> Result<(), String> {
+pub(super) fn goes_on(workload: &Workload, db: Option<Database>, full: bool) -> Result<(), String> {
     let fired = workload.mounted.disk().fired() > 0;
     workload.mounted.disk().plan(None);
     let errors = workload.errors();

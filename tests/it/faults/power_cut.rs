@@ -35,6 +35,14 @@ fn acknowledged(events: &[Event]) -> BTreeSet<u64> {
     told.collect()
 }
 
+/// What must be found of it.
+fn must_stay(durability: Durability, events: &[Event]) -> BTreeSet<u64> {
+    match durability {
+        Durability::Full => acknowledged(events),
+        Durability::Normal => BTreeSet::new(),
+    }
+}
+
 /// Which subsets of what is not synced are looked at.
 fn subsets(moment: usize, draws: u64, seed: u64) -> impl Iterator<Item = Survivors> {
     let some = (0..draws).map(move |draw| Survivors::Drawn(seed ^ (moment as u64 * draws + draw)));
@@ -61,12 +69,18 @@ pub(crate) struct Search {
 /// Cuts the power after every event from the sync that failed on; with `for_ever`, from the first acknowledgement on
 /// after the last that failed, since on a disk that goes on failing SQLite itself promises nothing.
 pub(crate) fn cut_after_fault(events: &[Event], for_ever: bool, seed: u64) -> Search {
+    cut_after_fault_at(Durability::Full, events, for_ever, seed)
+}
+
+/// The same at a durability: without the full one, nothing has to be found, but what is found is a prefix.
+pub(crate) fn cut_after_fault_at(durability: Durability, events: &[Event], for_ever: bool, seed: u64) -> Search {
     let failed = |event: &Event| matches!(event, Event::Synced { succeeded: false, .. });
     let told = |event: &Event| matches!(event, Event::Acknowledged(_));
     let last = events.iter().rposition(failed).unwrap_or(events.len());
     let told_after = events[last..].iter().position(told).map_or(events.len(), |after| last + after + 1);
     let first = if for_ever { told_after } else { last };
-    cut_at(first..=events.len(), events, (DRAWS_AFTER_FAULT, seed), acknowledged)
+    let must_stay = |events: &[Event]| must_stay(durability, events);
+    cut_at(first..=events.len(), events, (DRAWS_AFTER_FAULT, seed), must_stay)
 }
 
 /// Cuts the power after every event; `must_stay` says what of the acknowledged must be found.
@@ -163,10 +177,7 @@ fn a_power_cut_during_a_checkpoint_costs_no_acknowledged_operation() {
         let moments = (first - 2..=(last + 40).min(events.len())).step_by((last - first) / MOMENTS + 1);
         let moments = moments.chain(last..=(last + 5).min(events.len()));
         let seed = seed();
-        let must_stay = |events: &[Event]| match durability {
-            Durability::Full => acknowledged(events),
-            Durability::Normal => BTreeSet::new(),
-        };
+        let must_stay = |events: &[Event]| must_stay(durability, events);
         let search = cut_at(moments, &events, (1, seed), must_stay);
         demand_nothing_wrong(&format!("{durability:?}, checkpoint beside writes"), &search, seed);
     }

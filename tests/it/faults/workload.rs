@@ -168,7 +168,7 @@ impl Workload {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).insert(op, outcome);
     }
 
-    fn note<T>(&self, outcome: Result<T>) -> Option<T> {
+    pub(crate) fn note<T>(&self, outcome: Result<T>) -> Option<T> {
         outcome.map_err(|error| self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(error)).ok()
     }
 

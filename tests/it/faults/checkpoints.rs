@@ -1,0 +1,149 @@
+//! The disk fails, or is slow, while the engine itself moves the log into the file.
+
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use unforget::unforget_sqlite::{Database, Durability, Error, Result};
+
+use super::failing::goes_on;
+use super::power_cut;
+use super::verify::Expected;
+use super::workload::Workload;
+use crate::disk::{Call, Fault};
+
+/// How long a test waits for something that must happen.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Checkpoints that a reader stops half-way, so that pages are moved and not synced yet, and others that it does not.
+fn run(workload: &Workload) -> Option<Database> {
+    let ops = |db: &Database, ops: std::ops::Range<u64>| ops.for_each(|op| workload.write(db, op));
+    {
+        let db = workload.open()?;
+        ops(&db, 0..4);
+        while_one_reads(&db, || {
+            ops(&db, 4..8);
+            workload.note(db.checkpoint_now());
+        });
+        workload.note(db.checkpoint_now());
+        ops(&db, 8..10);
+        workload.note(db.checkpoint_now());
+        ops(&db, 10..12);
+        workload.note(db.close());
+    }
+    let db = workload.open()?;
+    ops(&db, 20..23);
+    workload.note(db.checkpoint_now());
+    ops(&db, 23..25);
+    Some(db)
+}
+
+/// Runs `work` while a read has a snapshot from before it.
+fn while_one_reads(db: &Database, work: impl FnOnce()) {
+    let ((started, has_started), (end, ended)) = (channel(), channel::<()>());
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let read = db.read(|_| -> Result<()> {
+                let _the_test_may_be_gone = started.send(());
+                let _it_says_so_by_hanging_up = ended.recv();
+                Ok(())
+            });
+            let _it_wrote_nothing = read;
+        });
+        // It never starts if it cannot read.
+        let _or_it_was_refused = has_started.recv();
+        work();
+        drop(end);
+    });
+}
+
+fn fail_every_sync_of_the_file(durability: Durability) {
+    let mut states = 0;
+    for nth in 1.. {
+        let workload = Workload::new(durability).impatient();
+        let fault = Fault { nth, first_file: true, ..Fault::first(Call::Sync, false) };
+        workload.mounted.disk().plan(Some(fault));
+        let db = run(&workload);
+        let fired = workload.mounted.disk().fired();
+        let outcome = goes_on(&workload, db, false).and_then(|()| {
+            let expected = Expected::of(&workload.outcomes());
+            let (path, events) = (workload.path(), workload.mounted.disk().events());
+            let _directory = workload.mounted.unmount();
+            expected.verify(&path)?;
+            let search = power_cut::cut_after_fault_at(durability, &events, false, power_cut::seed());
+            states += search.states;
+            search.wrong.map_or(Ok(()), Err)
+        });
+        if let Err(wrong) = outcome {
+            panic!("{durability:?}, sync {nth} of the file fails: {wrong}");
+        }
+        if fired == 0 {
+            println!("{durability:?}: {} failing syncs of the file, {states} states", nth - 1);
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_failed_sync_of_the_file_costs_no_acknowledged_operation() {
+    fail_every_sync_of_the_file(Durability::Full);
+}
+
+#[test]
+fn a_failed_sync_of_the_file_leaves_a_prefix_without_full_durability() {
+    fail_every_sync_of_the_file(Durability::Normal);
+}
+
+#[test]
+fn a_checkpoint_whose_disk_failed_is_the_last_and_ends_the_engine() {
+    let workload = Workload::new(Durability::Full);
+    let db = workload.open().expect("nothing fails");
+    workload.write(&db, 0);
+    let fault = Fault { first_file: true, ..Fault::first(Call::Sync, false) };
+    workload.mounted.disk().plan(Some(fault));
+    let failed = db.checkpoint_now();
+    assert!(matches!(failed, Err(Error::DiskFailed { path: Some(_), .. })), "{failed:?}");
+    assert!(!db.is_open(), "it goes on as if nothing had happened");
+    let again = db.checkpoint_now();
+    assert!(matches!(again, Err(Error::Poisoned)), "{again:?}");
+    workload.write(&db, 1);
+    assert!(matches!(workload.outcomes()[&1], Err(Error::Poisoned)), "{:?}", workload.outcomes()[&1]);
+    assert_eq!(db.stats().wal.failures, 2);
+    let reopened = workload.open().expect("the disk works again");
+    workload.write(&reopened, 2);
+    assert!(workload.outcomes()[&2].is_ok(), "{:?}", workload.outcomes()[&2]);
+    assert!(reopened.check().expect("it can be checked").is_ok());
+    assert!(db.read(|_| -> Result<()> { Ok(()) }).is_err(), "a connection from before is still used");
+}
+
+#[test]
+fn a_read_from_before_keeps_a_file_from_being_opened_whose_sync_failed() {
+    let workload = Workload::new(Durability::Full).impatient();
+    let db = workload.open().expect("nothing fails");
+    workload.write(&db, 0);
+    while_one_reads(&db, || {
+        workload.write(&db, 1);
+        let fault = Fault { first_file: true, ..Fault::first(Call::Write, false) };
+        workload.mounted.disk().plan(Some(fault));
+        assert!(db.checkpoint_now().is_err());
+        let refused = Database::open(workload.path(), workload.options).map(drop);
+        assert!(matches!(refused, Err(Error::Busy { .. })), "{refused:?}");
+    });
+    assert!(workload.open().is_some(), "it is over");
+}
+
+#[test]
+fn a_write_goes_on_while_a_checkpoint_syncs_the_file() {
+    let workload = Workload::new(Durability::Full);
+    let db = workload.open().expect("nothing fails");
+    workload.write(&db, 0);
+    let slow = workload.mounted.disk().slow_sync();
+    std::thread::scope(|scope| {
+        let checkpoint = scope.spawn(|| db.checkpoint_now());
+        slow.has_started.recv_timeout(PATIENCE).expect("a checkpoint syncs the file");
+        workload.write(&db, 1);
+        drop(slow.end);
+        let done = checkpoint.join().expect("it does not panic");
+        assert!(done.is_ok_and(|done| done.reset), "nobody is in the way");
+    });
+    assert!(workload.errors().is_empty(), "a write waited for the disk: {:?}", workload.errors());
+}
