@@ -101,7 +101,8 @@ fn report(all: &mut Latencies, time: Duration) {
         }
     }
     all.sort_unstable_by_key(|(_, took)| *took);
-    let at = |share: f64| all.get((all.len() as f64 * share) as usize).map_or(Duration::ZERO, |(_, took)| *took);
+    let at =
+        |share: f64| all.get((all.len() as f64 * share) as usize).map_or(Duration::ZERO, |(_, took)| *took);
     let longest: Vec<_> = stalls.iter().map(|(_, took)| took.as_millis()).collect();
     println!(
         "{:>7.0}/s  p50 {:.1?}  p99.9 {:.1?}  max {:.1?}  stalls over {SLOW:?}: {longest:?} ms",

@@ -21,6 +21,9 @@ use crate::wal::Log;
 use crate::writer::{Desk, Writer};
 use crate::{Blocker, Error, HeldRead, Options, Result, Schema, here, settings};
 
+/// A read that lasts longer is told of before the log is long enough to look at.
+const LONG_READ: Duration = Duration::from_millis(500);
+
 /// What the writer's thread and the handles both see.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -120,13 +123,19 @@ impl Shared {
         *self.schema.lock()
     }
 
-    /// The reads of this process that were in the way when the log was last to be shortened, and still are.
+    /// The reads of this process that were in the way when the log was last to be shortened, and still are; and those
+    /// that have lasted for [`LONG_READ`] and began before the last commit, which they will be.
     pub(crate) fn pinned_by(&self) -> Vec<HeldRead> {
-        self.log.figures().pinned.map_or_else(Vec::new, |moment| self.census.since_before(moment))
+        let figures = self.log.figures();
+        let long_ago = Instant::now().checked_sub(LONG_READ);
+        let overtaken = figures.written.zip(long_ago).map(|(written, long_ago)| written.min(long_ago));
+        let moment = figures.pinned.max(overtaken);
+        moment.map_or_else(Vec::new, |moment| self.census.since_before(moment))
     }
 
     fn wal(&self) -> Wal {
         let figures = self.log.figures();
+        let pinned_by = self.pinned_by();
         let mut name = self.path.clone().into_os_string();
         name.push("-wal");
         Wal {
@@ -137,8 +146,8 @@ impl Shared {
             resets: figures.resets,
             resets_refused: figures.resets_refused,
             failures: figures.failures,
-            pinned: figures.pinned.is_some(),
-            pinned_by: self.pinned_by(),
+            pinned: figures.pinned.is_some() || !pinned_by.is_empty(),
+            pinned_by,
         }
     }
 

@@ -153,6 +153,18 @@ pub enum Error {
     /// An earlier failure left the engine unfit to write. Nothing was tried.
     #[error("the database stopped writing after a failure; open it again")]
     Poisoned,
+    /// A read was older than [`Options::max_read`](crate::Options::max_read) allows. A statement of it was ended.
+    #[error("a read of {} at {place} was ended after {held_for:.1?}, {limit:.1?} are allowed; read less at once", path.display())]
+    ReadTooLong {
+        /// The database file.
+        path: PathBuf,
+        /// The call that read, as `file:line:column`.
+        place: String,
+        /// How long it had lasted.
+        held_for: Duration,
+        /// How long it may last.
+        limit: Duration,
+    },
     /// The file was removed, or another took its name, while it was open. Nothing was written.
     #[error("{} was removed or replaced while it was open; open it again", path.display())]
     Replaced {

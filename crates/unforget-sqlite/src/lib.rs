@@ -75,6 +75,7 @@ mod error;
 mod file;
 mod guard;
 mod here;
+mod limit;
 mod migrate;
 mod op;
 mod options;

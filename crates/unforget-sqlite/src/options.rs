@@ -37,6 +37,7 @@ pub struct Options {
     pub(crate) queued_ops: usize,
     pub(crate) queued_bytes: usize,
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) max_read: Option<Duration>,
 }
 
 impl Default for Options {
@@ -49,6 +50,7 @@ impl Default for Options {
             queued_ops: 1024,
             queued_bytes: 64 << 20,
             checkpoints: Checkpoints::default(),
+            max_read: None,
         }
     }
 }
@@ -97,6 +99,17 @@ impl Options {
     #[must_use]
     pub fn checkpoints(mut self, policy: Checkpoints) -> Self {
         self.checkpoints = policy;
+        self
+    }
+
+    /// Sets how old a [`read`](crate::Database::read) may become; without a limit unless set.
+    ///
+    /// A statement that runs longer is ended, and the read fails with [`Error::ReadTooLong`](crate::Error::ReadTooLong).
+    /// Only statements can be ended: a closure that does something else, or runs short statements only, goes on, and is
+    /// named in [`Wal::pinned_by`](crate::Wal::pinned_by). Backups and checks are not limited.
+    #[must_use]
+    pub fn max_read(mut self, age: Duration) -> Self {
+        self.max_read = Some(age);
         self
     }
 

@@ -13,6 +13,7 @@ use unforget_sync::{Backoff, Clock, SystemClock, retry};
 
 use crate::census::Census;
 use crate::guard::Guard;
+use crate::limit::Limit;
 use crate::{Blocker, Error, Options, ReadTx, Result, settings};
 
 /// The pool rests at most half of this after it failed to open a connection.
@@ -27,6 +28,7 @@ pub(crate) struct Readers {
     path: PathBuf,
     busy_timeout: Duration,
     deadline: Duration,
+    max_read: Option<Duration>,
 }
 
 impl Readers {
@@ -45,7 +47,15 @@ impl Readers {
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .build_unchecked(manager);
         let (busy_timeout, deadline) = (options.busy_wait(), options.deadline);
-        Self { pool, retired, census, path: path.to_path_buf(), busy_timeout, deadline }
+        Self {
+            pool,
+            retired,
+            census,
+            path: path.to_path_buf(),
+            busy_timeout,
+            deadline,
+            max_read: options.max_read,
+        }
     }
 
     /// Runs `f` in one snapshot of the file, taken before `f` starts.
@@ -54,7 +64,18 @@ impl Readers {
         place: &'static Location<'static>,
         f: impl FnOnce(&ReadTx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.pinned(place, |reader| reader.guard.watch(|| f(&ReadTx::new(&reader.conn))))
+        self.pinned(place, |reader| {
+            let work = || reader.guard.watch(|| f(&ReadTx::new(&reader.conn)));
+            match reader.limit.watch(self.max_read, work) {
+                (Err(_interrupted), Some(held_for)) => Err(self.too_long(place, held_for).into()),
+                (answer, _) => answer,
+            }
+        })
+    }
+
+    fn too_long(&self, place: &Location<'_>, held_for: Duration) -> Error {
+        let limit = self.max_read.unwrap_or_default();
+        Error::ReadTooLong { path: self.path.clone(), place: place.to_string(), held_for, limit }
     }
 
     /// Runs work of the engine's own in one snapshot.
@@ -109,7 +130,8 @@ impl Readers {
     pub(crate) fn retire(&self, deadline: Instant) -> Result<()> {
         self.retired.store(true, Ordering::Relaxed);
         let since = Instant::now();
-        let mut delays = Backoff::default().base(Duration::from_millis(1)).cap(Duration::from_millis(50)).delays();
+        let mut delays =
+            Backoff::default().base(Duration::from_millis(1)).cap(Duration::from_millis(50)).delays();
         loop {
             // The pool does not take back what is asked for here: it is retired.
             while self.pool.try_get().is_some() {}
@@ -202,8 +224,8 @@ impl ManageConnection for Manager {
         }
         let conn = self.inner.connect()?;
         settings::apply_reader(&conn, self.busy_timeout)?;
-        let guard = Guard::install(&conn)?;
-        Ok(Reader { conn, guard })
+        let (guard, limit) = (Guard::install(&conn)?, Limit::install(&conn)?);
+        Ok(Reader { conn, guard, limit })
     }
 
     fn is_valid(&self, reader: &mut Reader) -> Result<()> {
@@ -220,4 +242,5 @@ impl ManageConnection for Manager {
 struct Reader {
     conn: Connection,
     guard: Guard,
+    limit: Limit,
 }

@@ -38,15 +38,17 @@ pub struct Wal {
     pub moved: u64,
     /// Times this process moved what it could.
     pub checkpoints: u64,
-    /// Times this process cut it to nothing.
+    /// Times it began anew: all of it had been moved, and no reader was in it.
     pub resets: u64,
     /// Times a reader, or another process's checkpoint, was in the way of that.
     pub resets_refused: u64,
-    /// Checkpoints that failed, such as on a full disk; nothing is lost by that.
+    /// Checkpoints that failed, such as on a full disk; nothing is lost by that. One whose disk failed otherwise ends
+    /// the engine.
     pub failures: u64,
-    /// Whether something was in the way when this process last looked.
+    /// Whether something was in the way when this process last looked, or a read is that lasts.
     pub pinned: bool,
-    /// The reads of this process that were in the way and still run, longest first. None, while it is `pinned`, means
+    /// The reads of this process that were in the way and still run, and those that have run for half a second and began
+    /// before its last commit, longest first. None, while it is `pinned`, means
     /// that they ended, or that they are in another process.
     pub pinned_by: Vec<HeldRead>,
 }

@@ -67,6 +67,8 @@ pub(crate) struct Figures {
     pub(crate) resets: u64,
     pub(crate) resets_refused: u64,
     pub(crate) failures: u64,
+    /// When a commit of this process last made the log longer.
+    pub(crate) written: Option<Instant>,
     /// When a reader was last in the way, until one is not.
     pub(crate) pinned: Option<Instant>,
 }
@@ -89,7 +91,12 @@ impl Log {
         let page: u64 = conn.pragma_query_value(None, "page_size", |row| row.get(0))?;
         let frames = |bytes: u64| (bytes / (page + FRAME_HEADER)).max(1);
         let reset_at = frames(policy.reset_at);
-        let marks = Marks { every: frames(policy.every), reset_at, insist_at: reset_at + reset_at / 2, wait_at: reset_at.saturating_mul(2) };
+        let marks = Marks {
+            every: frames(policy.every),
+            reset_at,
+            insist_at: reset_at + reset_at / 2,
+            wait_at: reset_at.saturating_mul(2),
+        };
         let mut state = self.state.lock();
         (state.marks, state.due) = (marks, marks.every);
         drop(state);
@@ -111,6 +118,7 @@ impl Log {
             state.figures.resets += 1;
         }
         state.figures.frames = frames;
+        state.figures.written = Some(Instant::now());
         if frames >= state.due && !state.wanted {
             state.wanted = true;
             self.wake.notify_one();

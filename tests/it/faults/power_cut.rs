@@ -73,7 +73,12 @@ pub(crate) fn cut_after_fault(events: &[Event], for_ever: bool, seed: u64) -> Se
 }
 
 /// The same at a durability: without the full one, nothing has to be found, but what is found is a prefix.
-pub(crate) fn cut_after_fault_at(durability: Durability, events: &[Event], for_ever: bool, seed: u64) -> Search {
+pub(crate) fn cut_after_fault_at(
+    durability: Durability,
+    events: &[Event],
+    for_ever: bool,
+    seed: u64,
+) -> Search {
     let failed = |event: &Event| matches!(event, Event::Synced { succeeded: false, .. });
     let told = |event: &Event| matches!(event, Event::Acknowledged(_));
     let last = events.iter().rposition(failed).unwrap_or(events.len());

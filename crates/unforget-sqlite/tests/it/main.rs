@@ -13,4 +13,5 @@ mod life;
 mod open;
 mod reading;
 mod store;
+mod storm;
 mod upkeep;

@@ -1,8 +1,9 @@
 //! Snapshots.
 
 use std::sync::mpsc;
+use std::time::Duration;
 
-use unforget_sqlite::{Error, ReadTx, Result};
+use unforget_sqlite::{Error, Options, ReadTx, Result};
 
 use crate::store::{PATIENCE, Store, insert};
 
@@ -60,4 +61,32 @@ fn a_read_that_fails_or_panics_gives_its_connection_back() {
     assert!(panicked.is_err(), "the panic is the caller's");
     insert(&store.db, "after").unwrap();
     assert_eq!(store.db.read(count).unwrap(), 1, "the next read has a fresh snapshot");
+}
+
+const ENDLESS: &str =
+    "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+
+#[test]
+fn a_read_that_is_too_old_is_ended_and_told_its_age_and_place() {
+    let limit = Duration::from_millis(50);
+    let store = Store::with(Options::default().max_read(limit));
+    let read = store.db.read(|tx| -> Result<i64> { Ok(tx.query_row(ENDLESS, [], |row| row.get(0))?) });
+    let Err(Error::ReadTooLong { path, place, held_for, limit: told }) = read else {
+        panic!("it was not ended for its age: {read:?}");
+    };
+    assert_eq!((path, told), (store.path(), limit));
+    assert!(held_for >= limit && held_for < PATIENCE, "{held_for:?}");
+    assert!(place.contains("reading.rs:"), "{place}");
+    assert!(store.bodies().is_empty(), "the next read on the connection is not ended");
+}
+
+#[test]
+fn only_the_statements_of_a_read_are_ended() {
+    let store = Store::with(Options::default().max_read(Duration::ZERO));
+    let short = store.db.read(|tx| -> Result<i64> { Ok(tx.query_row("SELECT 7", [], |row| row.get(0))?) });
+    assert_eq!(short.unwrap(), 7, "a closure and short statements go on");
+    let swallowed = store
+        .db
+        .read(|tx| -> Result<bool> { Ok(tx.query_row(ENDLESS, [], |row| row.get::<_, i64>(0)).is_err()) });
+    assert!(swallowed.unwrap(), "a closure that goes on without the statement keeps its answer");
 }
