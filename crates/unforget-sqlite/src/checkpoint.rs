@@ -31,7 +31,7 @@ use crate::wal::{Answer, Marks};
 use crate::{Error, HeldRead, Options, Result, file};
 
 /// Nobody's readers are waited for longer, at once.
-const LONGEST_PATIENCE: Duration = Duration::from_secs(60);
+const LONGEST_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Decides when the write-ahead log is moved into the file. Sizes are bytes of the log; they are minimums, reached by
 /// whole batches.

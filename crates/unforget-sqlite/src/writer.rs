@@ -192,9 +192,7 @@ impl Desk {
             return;
         }
         if let Ok(Some(_turn)) = self.turnstile.try_enter() {
-            if empty_log(&self.conn).is_err_and(|error| matches!(error, Error::DiskFailed { .. })) {
-                shared.distrust();
-            }
+            empty_log_or_end(&self.conn, shared);
         }
     }
 }
@@ -232,10 +230,7 @@ fn transact(
     let outcome = Batch::run(conn, guard, patience, members);
     shared.count(&outcome);
     if outcome.poisoned {
-        // If this fails as well, whoever opens the file next does it before anything is acknowledged.
-        if empty_log(conn).is_err_and(|error| matches!(error, Error::DiskFailed { .. })) {
-            shared.distrust();
-        }
+        empty_log_or_end(conn, shared);
     }
     Some((outcome.told, alone))
 }
@@ -279,6 +274,14 @@ fn open_connection(shared: &Shared, options: &Options) -> Result<Connection> {
 fn empty_log(conn: &Connection) -> Result<()> {
     conn.busy_timeout(Duration::ZERO)?;
     Ok(conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+}
+
+/// As [`empty_log`]. If it fails, whoever opens the file next does it before anything is acknowledged; if that is because
+/// of the disk, with no connection left from before.
+fn empty_log_or_end(conn: &Connection, shared: &Shared) {
+    if empty_log(conn).is_err_and(|error| matches!(error, Error::DiskFailed { .. })) {
+        shared.distrust();
+    }
 }
 
 /// Begins a transaction, trying again for as long as somebody waits for it.
