@@ -287,3 +287,21 @@ impl Plan {
 fn outcome(shared: &Shared, answer: Answer, reset: bool) -> Checkpoint {
     Checkpoint { reset, frames: answer.frames, pinned_by: shared.pinned_by() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_patience_can_be_doubled() {
+        let base = Checkpoints::default().patience(Duration::MAX).patience;
+        let answer = Answer { refused: true, frames: 9, moved: 8 };
+        let refusals = Refusals { count: u32::MAX, moved: 7 };
+        assert_eq!(refusals.patience(base, answer), LONGEST_PATIENCE * 16);
+        assert_eq!(
+            Refusals { moved: 8, ..refusals }.patience(base, answer),
+            Duration::ZERO,
+            "a reader stays"
+        );
+    }
+}

@@ -250,3 +250,26 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(frames: u64) -> State {
+        let marks = Marks { every: 8, reset_at: 160, insist_at: 240, wait_at: 320 };
+        State { marks, figures: Figures { frames, ..Figures::default() }, wanted: true, ..State::default() }
+    }
+
+    #[test]
+    fn a_writer_waits_longer_the_longer_the_log_is_and_never_without_end() {
+        let pauses: Vec<_> =
+            [319, 320, 330, 340, 380, 100_000].map(|frames| state(frames).pause().as_millis()).into();
+        assert_eq!(pauses, [0, 10, 20, 40, 640, 640]);
+    }
+
+    #[test]
+    fn a_writer_waits_for_no_pass_that_does_not_run_or_cannot_help() {
+        assert_eq!(State { wanted: false, ..state(1_000) }.pause(), Duration::ZERO);
+        assert_eq!(State { stuck: true, ..state(1_000) }.pause(), Duration::ZERO, "a reader stays");
+    }
+}

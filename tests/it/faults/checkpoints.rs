@@ -1,9 +1,9 @@
 //! The disk fails, or is slow, while the engine itself moves the log into the file.
 
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use unforget::unforget_sqlite::{Database, Durability, Error, Result};
+use unforget::unforget_sqlite::{Checkpoints, Database, Durability, Error, Result};
 
 use super::failing::goes_on;
 use super::power_cut;
@@ -146,4 +146,20 @@ fn a_write_goes_on_while_a_checkpoint_syncs_the_file() {
         assert!(done.is_ok_and(|done| done.reset), "nobody is in the way");
     });
     assert!(workload.errors().is_empty(), "a write waited for the disk: {:?}", workload.errors());
+}
+
+#[test]
+fn a_write_waits_a_while_when_the_log_is_far_too_long_and_then_goes_on() {
+    let mut workload = Workload::new(Durability::Full).with_large_rows();
+    workload.options = workload.options.checkpoints(Checkpoints::default().every(1).reset_at(16 << 10));
+    let db = workload.open().expect("nothing fails");
+    let slow = workload.mounted.disk().slow_sync();
+    workload.write(&db, 0);
+    slow.has_started.recv_timeout(PATIENCE).expect("a pass syncs the file");
+    let since = Instant::now();
+    workload.write(&db, 1);
+    let waited = since.elapsed();
+    drop(slow.end);
+    assert!(waited >= Duration::from_millis(600), "it wrote on after {waited:?} in a pass");
+    assert!(workload.errors().is_empty(), "a write did not go on: {:?}", workload.errors());
 }

@@ -43,6 +43,7 @@ fn read(db: &Database, for_as_long: Duration) {
 }
 
 /// Answers how long the log was at most.
+#[expect(clippy::print_stdout, reason = "a long run is made for its figures")]
 fn storm(durability: Durability) -> u64 {
     let store = Store::with(Options::default().durability(durability));
     let (over, written, largest) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
