@@ -51,7 +51,7 @@ pub struct Checkpoints {
 
 impl Default for Checkpoints {
     fn default() -> Self {
-        Self { every: 4 << 20, reset_at: 48 << 20, patience: Duration::from_millis(20) }
+        Self { every: 4 << 20, reset_at: 32 << 20, patience: Duration::from_millis(20) }
     }
 }
 
@@ -63,7 +63,7 @@ impl Checkpoints {
         self
     }
 
-    /// Sets the length in bytes at which the log is made to begin anew; 48 MiB unless set.
+    /// Sets the length in bytes at which the log is made to begin anew; 32 MiB unless set.
     ///
     /// Before that it does so by itself where no reader is in it. At one and a half times of it, writers wait for
     /// readers, for the patience at most. At twice of it, writers wait between two batches for the log to be moved: 10 ms

@@ -7,7 +7,7 @@ use unforget_sqlite::{Database, Durability, Options, Result};
 
 use crate::store::Store;
 
-/// What the log may grow to, at most. It is far too long at 96 MiB.
+/// What the log may grow to, at most. It is far too long at 64 MiB.
 const BOUND: u64 = 128_000_000;
 
 const WRITERS: u64 = 16;
