@@ -55,7 +55,8 @@ impl Database {
     ///
     /// # Blocking
     ///
-    /// Waits for its turn with other processes, at most for the deadline of `options`. A caller that joins an
+    /// Waits for its turn with other processes, and after a checkpoint whose disk failed for the reads of this process on
+    /// the same file, at most for the deadline of `options`. A caller that joins an
     /// attempt of another thread of this process waits for that attempt, by whose deadline it ends.
     ///
     /// # Errors
@@ -188,8 +189,8 @@ impl Database {
         self.engine.stats()
     }
 
-    /// Tells whether this handle can still write: false once the database was closed, or a commit failed in a way that
-    /// leaves its outcome open.
+    /// Tells whether this handle can still write: false once the database was closed, a commit failed in a way that
+    /// leaves its outcome open, or the disk failed in a checkpoint.
     pub fn is_open(&self) -> bool {
         self.engine.is_fit()
     }

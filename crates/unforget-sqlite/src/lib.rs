@@ -54,9 +54,11 @@
 //! - A closure that forgets a running statement (`mem::forget`) makes the engine unfit to write; from a read it
 //!   leaks a connection with its snapshot.
 //! - Each open that gives up at its deadline leaves a thread behind until the turn is free.
-//! - After a disk failed to sync, a power cut may damage a file of normal durability, and any file until it has been
-//!   opened once on a disk that works again.
-//! - A read that never ends keeps the write-ahead log from being cut; it is named in [`Stats::wal`], not ended.
+//! - After a disk failed to sync the log, a power cut while the file is opened next may damage a file of normal
+//!   durability; any file until it has been opened once on a disk that works again. Another process that has the file
+//!   open is not told of a failed sync, unless the system tells it too, as Linux does.
+//! - A read that never ends keeps the write-ahead log from beginning anew, which grows then; it is named in
+//!   [`Stats::wal`]. [`Options::max_read`] ends its statements, and cannot end a closure between them.
 //! - A program that does not use this crate runs SQLite's own checkpoints inside its commits.
 //! - [`Database::backup`] and [`Database::restore`] do not work on Windows, where the new file cannot be opened twice.
 //! - A process that is forked after opening a database gets [`Error::Forked`] in the child.

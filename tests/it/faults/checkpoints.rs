@@ -3,12 +3,13 @@
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use unforget::unforget_sqlite::rusqlite::Connection;
 use unforget::unforget_sqlite::{Checkpoints, Database, Durability, Error, Result};
 
 use super::failing::goes_on;
 use super::power_cut;
 use super::verify::Expected;
-use super::workload::Workload;
+use super::workload::{TABLES, Workload};
 use crate::disk::{Call, Fault};
 
 /// How long a test waits for something that must happen.
@@ -16,25 +17,26 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Checkpoints that a reader stops half-way, so that pages are moved and not synced yet, and others that it does not.
 fn run(workload: &Workload) -> Option<Database> {
-    let ops = |db: &Database, ops: std::ops::Range<u64>| ops.for_each(|op| workload.write(db, op));
-    {
-        let db = workload.open()?;
-        ops(&db, 0..4);
-        while_one_reads(&db, || {
-            ops(&db, 4..8);
-            workload.note(db.checkpoint_now());
-        });
-        workload.note(db.checkpoint_now());
-        ops(&db, 8..10);
-        workload.note(db.checkpoint_now());
-        ops(&db, 10..12);
-        workload.note(db.close());
-    }
     let db = workload.open()?;
-    ops(&db, 20..23);
-    workload.note(db.checkpoint_now());
-    ops(&db, 23..25);
+    move_in_parts(workload, &db, 0);
+    workload.note(db.close());
+    drop(db);
+    let db = workload.open()?;
+    move_in_parts(workload, &db, 12);
     Some(db)
+}
+
+fn move_in_parts(workload: &Workload, db: &Database, first: u64) {
+    let ops = |from: u64, to: u64| (first + from..first + to).for_each(|op| workload.write(db, op));
+    ops(0, 4);
+    while_one_reads(db, || {
+        ops(4, 8);
+        workload.note(db.checkpoint_now());
+    });
+    workload.note(db.checkpoint_now());
+    ops(8, 10);
+    workload.note(db.checkpoint_now());
+    ops(10, 12);
 }
 
 /// Runs `work` while a read has a snapshot from before it.
@@ -116,6 +118,27 @@ fn a_checkpoint_whose_disk_failed_is_the_last_and_ends_the_engine() {
 }
 
 #[test]
+fn closing_an_engine_whose_disk_failed_does_not_move_its_log() {
+    let workload = Workload::new(Durability::Full);
+    // Without a connection of its own for reading, which would be the last to close, and moves nothing.
+    let db = Database::open(workload.path(), workload.options).expect("nothing fails");
+    db.write(|tx| -> Result<()> { Ok(tx.execute_batch(TABLES)?) }).expect("nothing fails");
+    (0..4).for_each(|op| workload.write(&db, op));
+    let reader = Connection::open(workload.path()).expect("nothing fails");
+    reader.execute_batch("BEGIN; SELECT * FROM half").expect("nothing fails");
+    (4..8).for_each(|op| workload.write(&db, op));
+    assert!(db.checkpoint_now().is_ok_and(|done| !done.reset), "a part was moved and is not synced");
+    drop(reader);
+    let fault = Fault { first_file: true, ..Fault::first(Call::Sync, false) };
+    workload.mounted.disk().plan(Some(fault));
+    assert!(db.checkpoint_now().is_err());
+    drop(db);
+    let events = workload.mounted.disk().events();
+    let search = power_cut::cut_after_fault(&events, false, power_cut::seed());
+    assert_eq!(search.wrong, None, "SQLite has moved the rest of the log and deleted it");
+}
+
+#[test]
 fn a_read_from_before_keeps_a_file_from_being_opened_whose_sync_failed() {
     let workload = Workload::new(Durability::Full).impatient();
     let db = workload.open().expect("nothing fails");
@@ -136,12 +159,19 @@ fn a_write_goes_on_while_a_checkpoint_syncs_the_file() {
     let workload = Workload::new(Durability::Full);
     let db = workload.open().expect("nothing fails");
     workload.write(&db, 0);
-    let slow = workload.mounted.disk().slow_sync();
+    let beside_writers = workload.mounted.disk().slow_sync();
     std::thread::scope(|scope| {
         let checkpoint = scope.spawn(|| db.checkpoint_now());
-        slow.has_started.recv_timeout(PATIENCE).expect("a checkpoint syncs the file");
+        beside_writers.has_started.recv_timeout(PATIENCE).expect("a checkpoint syncs the file");
         workload.write(&db, 1);
-        drop(slow.end);
+        let of_the_rest = workload.mounted.disk().slow_sync();
+        drop(beside_writers.end);
+        of_the_rest
+            .has_started
+            .recv_timeout(PATIENCE)
+            .expect("what was written meanwhile is moved and synced");
+        workload.write(&db, 2);
+        drop(of_the_rest.end);
         let done = checkpoint.join().expect("it does not panic");
         assert!(done.is_ok_and(|done| done.reset), "nobody is in the way");
     });

@@ -16,7 +16,9 @@ use unforget::unforget_sqlite::{Database, Durability, Error, Options, Result, Sc
 
 use crate::disk::Mounted;
 
-pub(crate) static SCHEMA: Schema = Schema::new(&["
+pub(crate) static SCHEMA: Schema = Schema::new(&[TABLES]);
+
+pub(crate) const TABLES: &str = "
 CREATE TABLE half(
     op INTEGER NOT NULL,
     side INTEGER NOT NULL,
@@ -25,7 +27,7 @@ CREATE TABLE half(
     PRIMARY KEY(op, side)
 ) STRICT;
 CREATE INDEX half_seq ON half(seq);
-"]);
+";
 
 /// The operation that writes one row and fails at the second.
 pub(crate) const REFUSED: u64 = 1_000;

@@ -91,6 +91,7 @@ impl Database {
     pub fn restore(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
         restore::run(from.as_ref(), to.as_ref())
     }
+
     /// Moves the write-ahead log into the file and cuts it to nothing, if no reader is in the way.
     ///
     /// Nobody needs to call this: it is done as [`Checkpoints`](crate::Checkpoints) says. It is for before the file is
@@ -104,6 +105,7 @@ impl Database {
     /// # Errors
     ///
     /// [`Error::Busy`] at the deadline; the checkpoint may still be done then. [`Error::Reentrant`] inside a write.
+    /// [`Error::DiskFailed`] ends the engine: what is in the log stays there until the file is opened again.
     pub fn checkpoint_now(&self) -> Result<Checkpoint> {
         self.engine.check_process()?;
         if here::is_writing() {
