@@ -193,3 +193,20 @@ fn a_write_waits_a_while_when_the_log_is_far_too_long_and_then_goes_on() {
     assert!(waited >= Duration::from_millis(600), "it wrote on after {waited:?} in a pass");
     assert!(workload.errors().is_empty(), "a write did not go on: {:?}", workload.errors());
 }
+
+#[test]
+fn what_is_known_of_the_log_stays_known_while_another_program_moves_it() {
+    let workload = Workload::new(Durability::Full);
+    let db = workload.open().expect("nothing fails");
+    workload.write(&db, 0);
+    let known = db.stats().wal.frames;
+    let slow = workload.mounted.disk().slow_sync();
+    std::thread::scope(|scope| {
+        scope.spawn(|| workload.checkpoint());
+        slow.has_started.recv_timeout(PATIENCE).expect("it syncs the file");
+        let done = db.checkpoint_now().expect("it is refused, which is no failure");
+        assert!(!done.reset && done.frames == known && known > 0, "{known} frames became {done:?}");
+        assert_eq!(db.stats().wal.frames, known, "{:?}", db.stats().wal);
+        drop(slow.end);
+    });
+}

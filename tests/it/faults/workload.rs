@@ -146,7 +146,7 @@ impl Workload {
     }
 
     /// A program that takes no turns moves the log into the file.
-    fn checkpoint(&self) {
+    pub(crate) fn checkpoint(&self) {
         let moved = Connection::open(self.path())
             .and_then(|conn| conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
         let _its_failure_is_its_own = moved;
