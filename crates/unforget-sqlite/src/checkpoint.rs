@@ -13,19 +13,19 @@
 //!    turn is then kept for a moment ([`Checkpoints::patience`]): the readers that hold back the rest end, all of it is
 //!    moved, and new readers do not need the log any more. That takes as long as the longest read, which nobody knows,
 //!    so every refusal doubles the patience. A reader who stays is not waited for: it shows in that nothing more could
-//!    be moved than the time before. It is named ([`Wal::pinned_by`](crate::Wal::pinned_by)).
+//!    be moved for half a second. It is named ([`Wal::pinned_by`](crate::Wal::pinned_by)).
 //! 5. **At twice the mark** writers wait between two batches while a pass runs ([`Log::ease`](crate::wal::Log::ease)).
 //!
 //! A pass whose disk failed is the last, and ends the engine: see [`Worker::fail`].
 
 mod moves;
 
-pub(crate) use self::moves::keep_log;
-use self::moves::{Moves, Reset, Settled};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+pub(crate) use crate::checkpoint::moves::keep_log;
+use crate::checkpoint::moves::{Moves, Reset, Settled};
 use crate::engine::Shared;
 use crate::wal::{Answer, Marks};
 use crate::{Error, HeldRead, Options, Result, file};
@@ -68,7 +68,7 @@ impl Checkpoints {
     /// Before that it does so by itself where no reader is in it. At one and a half times of it, writers wait for
     /// readers, for the patience at most. At twice of it, writers wait between two batches for the log to be moved: 10 ms
     /// at most, and twice as long for every sixteenth of the mark above that, 640 ms at most. They do not wait for a read
-    /// that goes on from one attempt to the next: while there is one, the log grows without a bound.
+    /// that goes on for half a second: while there is one, the log grows without a bound.
     #[must_use]
     pub fn reset_at(mut self, bytes: u64) -> Self {
         self.reset_at = bytes;
@@ -76,8 +76,8 @@ impl Checkpoints {
     }
 
     /// Sets how long writers wait for readers to let go of a log that is one and a half times too long; 20 ms unless
-    /// set, a minute at most. If that is not enough, the next wait is twice as long, 16 times at most. A read that goes on from one
-    /// attempt to the next is not waited for.
+    /// set, a minute at most. If that is not enough, the next wait is twice as long, 16 times at most. A
+    /// read is not waited for that goes on for half a second.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience.min(LONGEST_PATIENCE);
@@ -140,6 +140,9 @@ impl Drop for Checkpointer {
 /// How often what was written during a sync is moved and synced in turn.
 const ROUNDS: u32 = 4;
 
+/// What holds back the same pages for longer is a reader who stays.
+const STAYS: Duration = Duration::from_millis(500);
+
 /// The patience is doubled no more often than this.
 const LONGEST: u32 = 4;
 
@@ -157,24 +160,31 @@ struct Refusals {
     count: u32,
     /// How far the log could be moved the last time.
     moved: u64,
+    /// Since when it can be moved no further.
+    since: Option<Instant>,
 }
 
 impl Refusals {
     fn next(self, answer: Answer) -> Self {
-        if answer.refused { Self { count: self.count + 1, moved: answer.moved } } else { Self::default() }
+        if !answer.refused {
+            return Self::default();
+        }
+        let since = self.since.filter(|_| answer.moved == self.moved).unwrap_or_else(Instant::now);
+        Self { count: self.count.saturating_add(1), moved: answer.moved, since: Some(since) }
     }
 
-    /// Whether what refused `answer` is what refused the one before.
-    fn same_reader(self, answer: Answer) -> bool {
-        self.count > 0 && answer.moved == self.moved
+    /// How long what refused `answer` may still go on before it is one that stays.
+    fn left(self, answer: Answer) -> Duration {
+        let since = self.since.filter(|_| answer.moved == self.moved);
+        since.map_or(STAYS, |since| STAYS.saturating_sub(since.elapsed()))
     }
 
     /// How long to wait for readers, with the turn, when `answer` was refused.
     fn patience(self, base: Duration, answer: Answer) -> Duration {
-        if self.count == 0 || self.same_reader(answer) {
+        let Some(doubled) = self.count.checked_sub(1) else {
             return Duration::ZERO;
-        }
-        base * (1 << (self.count - 1).min(LONGEST))
+        };
+        (base * (1 << doubled.min(LONGEST))).min(self.left(answer))
     }
 }
 
@@ -237,7 +247,7 @@ impl Worker {
     }
 
     fn was_reset(&mut self, answer: Answer) -> Checkpoint {
-        self.shared.log.reset(answer, self.refusals.same_reader(answer));
+        self.shared.log.reset(answer, self.refusals.left(answer).is_zero());
         self.refusals = self.refusals.next(answer);
         outcome(&self.shared, answer, !answer.refused)
     }
@@ -296,12 +306,25 @@ mod tests {
     fn every_patience_can_be_doubled() {
         let base = Checkpoints::default().patience(Duration::MAX).patience;
         let answer = Answer { refused: true, frames: 9, moved: 8 };
-        let refusals = Refusals { count: u32::MAX, moved: 7 };
-        assert_eq!(refusals.patience(base, answer), LONGEST_PATIENCE * 16);
+        let refusals = Refusals { count: u32::MAX, moved: 7, since: Some(Instant::now()) };
+        assert_eq!(refusals.patience(base, answer), STAYS);
+        assert_eq!(refusals.next(answer).count, u32::MAX);
+    }
+
+    #[test]
+    fn a_reader_that_stays_is_told_from_those_that_come_and_go() {
+        let refused = |moved| Answer { refused: true, frames: 9, moved };
+        let base = Checkpoints::default().patience;
         assert_eq!(
-            Refusals { moved: 8, ..refusals }.patience(base, answer),
+            Refusals::default().patience(base, refused(8)),
             Duration::ZERO,
-            "a reader stays"
+            "nothing is known of it yet"
         );
+        let long_ago = Instant::now().checked_sub(STAYS);
+        let refusals = Refusals { count: 2, moved: 8, since: long_ago };
+        assert_eq!(refusals.patience(base, refused(8)), Duration::ZERO, "it stays");
+        assert_eq!(refusals.next(refused(8)).since, long_ago, "it is the same");
+        assert_eq!(refusals.patience(base, refused(9)), base * 2, "another came");
+        assert_ne!(refusals.next(refused(9)).since, long_ago, "another came");
     }
 }
