@@ -76,8 +76,8 @@ impl Checkpoints {
     }
 
     /// Sets how long writers wait for readers to let go of a log that is one and a half times too long; 20 ms unless
-    /// set, a minute at most. If that is not enough, the next wait is twice as long, 16 times at most. A
-    /// read is not waited for that goes on for half a second.
+    /// set, a minute at most. If that is not enough, the next wait is twice as long, 16 times at most. A read that goes on
+    /// for half a second is not waited for any more.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience.min(LONGEST_PATIENCE);
@@ -90,7 +90,7 @@ impl Checkpoints {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Checkpoint {
-    /// Whether the log was cut to nothing: the file alone was complete at that moment.
+    /// Whether the log was emptied: the file alone was complete at that moment.
     pub reset: bool,
     /// Pages that are in the log only, or also, after it.
     pub frames: u64,
