@@ -12,7 +12,7 @@ use unforget_sync::{InitError, Registry, Shared as Entry, SubmitError, SystemClo
 
 use crate::engine::Engine;
 use crate::op::{Op, Reply, typed};
-use crate::{Error, Options, ReadTx, Result, Schema, Stats, WriteTx, file, here, writer};
+use crate::{Error, Options, ReadTx, Result, Schema, Stats, WriteTx, file, here, process, writer};
 
 /// The engines of this process, by file.
 static ENGINES: Registry<PathBuf, Engine, Error> = Registry::new();
@@ -62,7 +62,9 @@ impl Database {
     ///
     /// [`Error::NotADatabase`] and [`Error::Corrupt`] leave the file as it is; nothing is ever created over an
     /// existing file. [`Error::DurabilityDiffers`] if this process has it open with another durability.
+    /// [`Error::Forked`] in the child of a process that had any database open.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        process::check()?;
         let since = Instant::now();
         let path = file::resolve(path.as_ref())?;
         loop {
@@ -100,7 +102,7 @@ impl Database {
     /// inside a read can wait for itself; it then fails with [`Error::Busy`] at the deadline.
     #[track_caller]
     pub fn read<T, E: From<Error>>(&self, f: impl FnOnce(&ReadTx<'_>) -> Result<T, E>) -> Result<T, E> {
-        self.engine.check_process()?;
+        process::check()?;
         if self.engine.queue.is_closed() {
             return Err(Error::Closed.into());
         }
@@ -173,7 +175,7 @@ impl Database {
     /// [`Error::NewerSchema`] if the file is ahead of `schema`; nothing is changed then.
     pub fn migrate(&self, schema: &Schema) -> Result<()> {
         let (schema, path) = (*schema, Arc::clone(&self.key));
-        self.engine.check_process()?;
+        process::check()?;
         let complete = self.engine.readers.run(|conn| schema.is_complete(conn, &path));
         if !complete.map_err(|error| error.at(&self.key))? {
             self.exclusive(move |conn| schema.apply(conn, &path))?;
@@ -182,7 +184,7 @@ impl Database {
         Ok(())
     }
 
-    /// Answers figures about this process's engine.
+    /// Answers figures about this process's engine; none in a forked child.
     pub fn stats(&self) -> Stats {
         self.engine.stats()
     }
@@ -208,7 +210,7 @@ impl Database {
 
     /// Runs an operation here and now if that takes no waiting, and queues it otherwise.
     fn lead_or_hand_over(&self, op: Op) -> Result<(Pending, Instant)> {
-        self.engine.check_process()?;
+        process::check()?;
         if here::is_writing() || op.weigh() > self.engine.options.queued_bytes {
             return self.hand_over(op);
         }
@@ -221,7 +223,7 @@ impl Database {
 
     /// Queues an operation and answers since when its caller waits.
     fn hand_over(&self, op: Op) -> Result<(Pending, Instant)> {
-        self.engine.check_process()?;
+        process::check()?;
         if here::is_writing() {
             return Err(Error::Reentrant);
         }
@@ -237,6 +239,7 @@ impl Database {
 
     /// Waits until the operation was refused or has run; withdraws it if it has not started by the deadline.
     fn outcome(&self, ticket: Pending, since: Instant) -> Reply {
+        process::check()?;
         if here::is_writing() && !ticket.is_resolved() {
             return Err(Error::Reentrant);
         }
@@ -254,6 +257,17 @@ impl Database {
             Err(WaitError::Failed(error)) => Err(error),
         };
         resolved.unwrap_or_else(|error| Err(unresolved(error)))
+    }
+}
+
+impl Drop for Database {
+    /// In a forked child the engine is left as it is: its threads are not there, another thread may have had its locks
+    /// when the process was forked, and SQLite forbids to close an inherited connection.
+    #[expect(clippy::mem_forget, reason = "what a forked child inherited is the parent's")]
+    fn drop(&mut self) {
+        if process::check().is_err() {
+            std::mem::forget(self.engine.clone());
+        }
     }
 }
 

@@ -15,11 +15,12 @@ use crate::batch::Outcome;
 use crate::census::Census;
 use crate::file::{self, FileId};
 use crate::op::{Op, Reply};
+use crate::process::Presence;
 use crate::readers::Readers;
 use crate::stats::{Stats, Wal};
 use crate::wal::Log;
 use crate::writer::{Desk, Writer};
-use crate::{Blocker, Error, HeldRead, Options, Result, Schema, here, settings};
+use crate::{Blocker, Error, HeldRead, Options, Result, Schema, here, process, settings};
 
 /// What the writer's thread and the handles both see.
 #[derive(Debug)]
@@ -169,7 +170,8 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     pub(crate) queue: WriteQueue<Op, Reply>,
     pub(crate) readers: Readers,
-    pid: u32,
+    /// Dropped after the readers have closed.
+    _presence: Arc<Presence>,
 }
 
 impl Engine {
@@ -182,13 +184,14 @@ impl Engine {
         if here::is_writing() {
             return Err(Error::Reentrant);
         }
+        let presence = Arc::new(Presence::enter()?);
         let (queue, consumer) = WriteQueue::new(limits(options), Op::weigh);
         let shared = Arc::new(Shared::new(path.to_path_buf()));
         let (opened, tell) = Ticket::pair();
         let thread = {
             let (shared, options) = (Arc::clone(&shared), *options);
-            let ends = (queue.clone(), consumer);
-            move || match Writer::open(shared, &options, ends) {
+            let (ends, presence) = ((queue.clone(), consumer), Arc::clone(&presence));
+            move || match Writer::open(shared, &options, ends, presence) {
                 Ok(writer) => {
                     tell.complete(Ok(()));
                     writer.run();
@@ -202,20 +205,22 @@ impl Engine {
             .map_err(|source| file::io("start the writer of", path, source))?;
         wait_opened(opened, &shared, options).inspect_err(|_| queue.close(Close::Abort))?;
         let readers = Readers::new(path, options, Arc::clone(&shared.census));
-        Ok(Self { shared, options: *options, queue, readers, pid: std::process::id() })
+        Ok(Self { shared, options: *options, queue, readers, _presence: presence })
     }
 
     /// Tells whether a new handle may use this engine: it writes, and the path still names its file.
     pub(crate) fn is_fit(&self) -> bool {
-        !self.shared.is_poisoned() && !self.queue.is_closed() && self.shared.has_its_name()
-    }
-
-    /// SQLite's locks belong to a process: a child of `fork` would believe to hold what its parent holds.
-    pub(crate) fn check_process(&self) -> Result<()> {
-        if std::process::id() == self.pid { Ok(()) } else { Err(Error::Forked) }
+        process::check().is_ok()
+            && !self.shared.is_poisoned()
+            && !self.queue.is_closed()
+            && self.shared.has_its_name()
     }
 
     pub(crate) fn stats(&self) -> Stats {
+        if process::check().is_err() {
+            // Another thread may have had the locks of the figures when the process was forked.
+            return Stats::default();
+        }
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             operations: load(&self.shared.operations),
@@ -253,10 +258,8 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if self.check_process().is_ok() {
-            // Nobody is left to be told; what could not be committed was returned to its ticket's holder.
-            let _reported_by_tickets = self.close(self.options.deadline);
-        }
+        // Nobody is left to be told; what could not be committed was returned to its ticket's holder.
+        let _reported_by_tickets = self.close(self.options.deadline);
     }
 }
 

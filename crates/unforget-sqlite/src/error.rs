@@ -141,8 +141,11 @@ pub enum Error {
     /// The database was closed.
     #[error("the database is closed; open it again")]
     Closed,
-    /// The process was forked after the database was opened; SQLite's locks do not survive that.
-    #[error("the database was opened before this process was forked; open it again in the child")]
+    /// The process was forked while a database was open. What the child inherited of SQLite is the parent's, also for
+    /// a database that the child opens itself.
+    #[error(
+        "this process was forked while a database was open; fork before opening, or start a program in the child"
+    )]
     Forked,
     /// Whether the operation is in the file is known only after it was opened again.
     #[error("it is unknown whether the operation was stored; open the database again and look")]

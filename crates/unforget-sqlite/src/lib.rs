@@ -59,7 +59,9 @@
 //! - A read that never ends keeps the write-ahead log from being cut; it is named in [`Stats::wal`], not ended.
 //! - A program that does not use this crate runs SQLite's own checkpoints inside its commits.
 //! - [`Database::backup`] and [`Database::restore`] do not work on Windows, where the new file cannot be opened twice.
-//! - A process that is forked after opening a database gets [`Error::Forked`] in the child.
+//! - A process that is forked while it has a database open gets [`Error::Forked`] in the child, for every database,
+//!   until it starts a program (`exec`). The child keeps the parent's turn taken as long as it lives, if the parent had
+//!   it and is killed.
 //! - Runs on Linux; the code for macOS and Windows is written but has not been tested there.
 
 #![forbid(unsafe_code)]
@@ -78,6 +80,7 @@ mod here;
 mod migrate;
 mod op;
 mod options;
+mod process;
 mod readers;
 mod restore;
 mod settings;

@@ -25,7 +25,8 @@ use crate::checkpoint::Checkpointer;
 use crate::engine::{self, Shared};
 use crate::guard::Guard;
 use crate::op::{ExclusiveOp, Op, Reply};
-use crate::{Error, Options, Result, here, settings};
+use crate::process::Presence;
+use crate::{Error, Options, Result, here, process, settings};
 
 pub(crate) struct Writer {
     consumer: Consumer<Op, Reply>,
@@ -33,6 +34,7 @@ pub(crate) struct Writer {
     queue: WriteQueue<Op, Reply>,
     shared: Arc<Shared>,
     checkpointer: Checkpointer,
+    _presence: Arc<Presence>,
 }
 
 /// What writing takes: for whoever has the consumer's seat in the queue, and nobody else.
@@ -61,13 +63,14 @@ impl Writer {
         shared: Arc<Shared>,
         options: &Options,
         (queue, consumer): (WriteQueue<Op, Reply>, Consumer<Op, Reply>),
+        presence: Arc<Presence>,
     ) -> Result<Self> {
         here::stay(engine::directory(&shared.path));
         let desk = Desk::open(&shared, options)?;
         shared.log.follow(&desk.conn, options.checkpoints)?;
         let checkpointer = Checkpointer::start(&shared, options)?;
         *shared.desk.lock() = Some(desk);
-        Ok(Self { consumer, queue, shared, checkpointer })
+        Ok(Self { consumer, queue, shared, checkpointer, _presence: presence })
     }
 
     /// Serves the queue until it is closed and empty.
@@ -222,7 +225,7 @@ fn transact(
     let (members, alone) = sort(take());
     let outcome = Batch::run(conn, guard, patience, members);
     shared.count(&outcome);
-    if outcome.poisoned {
+    if outcome.poisoned && process::check().is_ok() {
         // If this fails as well, whoever opens the file next does it before anything is acknowledged.
         let _done_when_it_is_opened = empty_log(conn);
     }

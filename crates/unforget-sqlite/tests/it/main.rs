@@ -9,6 +9,8 @@ mod checkpoint;
 mod child;
 mod deadline;
 mod fence;
+#[cfg(unix)]
+mod fork;
 mod life;
 mod open;
 mod reading;

@@ -1,0 +1,159 @@
+//! A process that forks while it has a database open: the child inherits every connection and may use none.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use fork::{Fork, fork, waitpid};
+use unforget_fs::Turnstile;
+use unforget_sqlite::{Database, Error, Existing, Options, Result};
+
+use crate::child::{Child, ready, wait_for_parent};
+use crate::store::{BusyWriter, SCHEMA, insert, submit};
+
+fn is_forked<T>(outcome: &Result<T>) -> bool {
+    matches!(outcome, Err(Error::Forked))
+}
+
+/// Everything a handle can be asked for, tried in the child; the names of what was not refused.
+fn not_refused(db: &Database, path: &Path) -> Vec<&'static str> {
+    let aside = path.with_extension("aside");
+    let refused = [
+        ("write", is_forked(&db.write(|_| -> Result<()> { Ok(()) }))),
+        ("submit", is_forked(&db.submit(0, |_| -> Result<()> { Ok(()) }))),
+        ("read", is_forked(&db.read(|_| -> Result<()> { Ok(()) }))),
+        ("migrate", is_forked(&db.migrate(&SCHEMA))),
+        ("check", is_forked(&db.check()) && is_forked(&db.check_quick()) && is_forked(&db.check_full())),
+        ("checkpoint", is_forked(&db.checkpoint_now())),
+        ("vacuum", is_forked(&db.vacuum())),
+        ("backup", is_forked(&db.backup(&aside, Existing::Refuse, |_| ControlFlow::Continue(())))),
+        ("close", is_forked(&db.close())),
+        ("open again", is_forked(&Database::open(path, Options::default()))),
+        ("open another", is_forked(&Database::open(&aside, Options::default()))),
+        ("restore", is_forked(&Database::restore(path, &aside))),
+        ("open", !db.is_open()),
+    ];
+    refused.into_iter().filter(|(_, refused)| !refused).map(|(name, _)| name).collect()
+}
+
+/// What a child does with what it inherited, until it has let go of all of it.
+fn as_a_child(db: Database, pending: unforget_sqlite::Ticket<i64, Error>, path: &Path) -> Vec<&'static str> {
+    let mut wrong = not_refused(&db, path);
+    if !is_forked(&pending.wait()) {
+        wrong.push("wait");
+    }
+    let began = Instant::now();
+    drop(db);
+    if began.elapsed() > Duration::from_secs(5) {
+        wrong.push("drop");
+    }
+    wrong
+}
+
+/// Ends a child at once, without running what its parent registered for its own end.
+fn end_child(wrong: &[&str]) -> ! {
+    if !wrong.is_empty() {
+        eprintln!("a forked child was not refused: {wrong:?}");
+    }
+    std::process::exit(i32::from(!wrong.is_empty()));
+}
+
+/// Role: forks while its writer is in the middle of a batch.
+pub(crate) fn while_it_writes(path: &Path) {
+    let db = Database::open(path, Options::default()).unwrap();
+    db.migrate(&SCHEMA).unwrap();
+    insert(&db, "before").unwrap();
+    let busy = BusyWriter::hold(&db);
+    let pending = submit(&db, "accepted before");
+    let child = match fork().unwrap() {
+        Fork::Parent(child) => child,
+        Fork::Child => end_child(&as_a_child(db, pending, path)),
+    };
+    assert_eq!(waitpid(child).unwrap(), 0, "what the child inherited is refused");
+    let mut other = Turnstile::open(path.parent().unwrap()).unwrap();
+    assert!(other.try_enter().unwrap().is_none(), "the turn is still with the batch of the parent");
+    busy.release();
+    pending.wait().unwrap();
+    insert(&db, "after").unwrap();
+    assert!(db.check().unwrap().is_ok());
+    ready();
+    wait_for_parent();
+}
+
+/// Role: forks inside an operation, and the child returns from it as if nothing had happened.
+pub(crate) fn inside_a_write(path: &Path) {
+    let db = Database::open(path, Options::default()).unwrap();
+    db.migrate(&SCHEMA).unwrap();
+    insert(&db, "before").unwrap();
+    let (this, began) = (std::thread::current().id(), Instant::now());
+    loop {
+        // A caller's own thread is the one that a child goes on with; the writer lends its seat when it is idle.
+        let forked = db.write(move |tx| -> Result<Option<i32>> {
+            if std::thread::current().id() != this {
+                return Ok(None);
+            }
+            tx.execute("INSERT INTO note(body) VALUES ('forked')", [])?;
+            match fork().unwrap() {
+                Fork::Parent(child) => Ok(Some(waitpid(child).unwrap())),
+                Fork::Child => Ok(Some(-1)),
+            }
+        });
+        match forked {
+            Ok(None) => assert!(began.elapsed() < crate::store::PATIENCE, "the writer never lends its seat"),
+            Ok(Some(status)) => {
+                assert_eq!(status, 0, "the child was told that it commits nothing");
+                break;
+            }
+            Err(Error::Forked) => end_child(&[]),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    insert(&db, "after").unwrap();
+    ready();
+    wait_for_parent();
+}
+
+/// Role: forks when it has closed everything, as a program that becomes a daemon does.
+pub(crate) fn after_the_last_handle(path: &Path) {
+    let db = Database::open(path, Options::default()).unwrap();
+    db.migrate(&SCHEMA).unwrap();
+    insert(&db, "by the parent").unwrap();
+    drop(db);
+    let child = match fork().unwrap() {
+        Fork::Parent(child) => child,
+        Fork::Child => {
+            let written = Database::open(path, Options::default())
+                .and_then(|db| insert(&db, "by the child").and_then(|_| db.close()));
+            end_child(if written.is_ok() { &[] } else { &["a daemon"] });
+        }
+    };
+    assert_eq!(waitpid(child).unwrap(), 0, "nothing was open at the fork");
+    ready();
+    wait_for_parent();
+}
+
+fn bodies_after(role: &str) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("notes.db");
+    let parent = Child::start(role, &path);
+    let here = Database::open(&path, Options::default()).unwrap();
+    let bodies = crate::store::bodies(&here);
+    assert!(here.check().unwrap().is_ok());
+    parent.finish();
+    bodies
+}
+
+#[test]
+fn a_forked_child_is_refused_everything_and_its_parent_loses_nothing() {
+    assert_eq!(bodies_after("fork"), ["accepted before", "after", "before"]);
+}
+
+#[test]
+fn an_operation_that_forks_is_committed_by_the_parent_alone() {
+    assert_eq!(bodies_after("fork inside"), ["after", "before", "forked"]);
+}
+
+#[test]
+fn a_process_that_forks_with_nothing_open_gives_its_child_a_free_hand() {
+    assert_eq!(bodies_after("fork after"), ["by the child", "by the parent"]);
+}
