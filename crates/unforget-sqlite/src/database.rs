@@ -62,7 +62,7 @@ impl Database {
     ///
     /// [`Error::NotADatabase`] and [`Error::Corrupt`] leave the file as it is; nothing is ever created over an
     /// existing file. [`Error::DurabilityDiffers`] if this process has it open with another durability.
-    /// [`Error::Forked`] in the child of a process that had any database open.
+    /// [`Error::Forked`] in the child of a process that opened any database.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         process::check()?;
         let since = Instant::now();

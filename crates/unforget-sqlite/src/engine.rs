@@ -15,7 +15,6 @@ use crate::batch::Outcome;
 use crate::census::Census;
 use crate::file::{self, FileId};
 use crate::op::{Op, Reply};
-use crate::process::Presence;
 use crate::readers::Readers;
 use crate::stats::{Stats, Wal};
 use crate::wal::Log;
@@ -170,8 +169,6 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     pub(crate) queue: WriteQueue<Op, Reply>,
     pub(crate) readers: Readers,
-    /// Dropped after the readers have closed.
-    _presence: Arc<Presence>,
 }
 
 impl Engine {
@@ -184,14 +181,14 @@ impl Engine {
         if here::is_writing() {
             return Err(Error::Reentrant);
         }
-        let presence = Arc::new(Presence::enter()?);
+        process::opens()?;
         let (queue, consumer) = WriteQueue::new(limits(options), Op::weigh);
         let shared = Arc::new(Shared::new(path.to_path_buf()));
         let (opened, tell) = Ticket::pair();
         let thread = {
             let (shared, options) = (Arc::clone(&shared), *options);
-            let (ends, presence) = ((queue.clone(), consumer), Arc::clone(&presence));
-            move || match Writer::open(shared, &options, ends, presence) {
+            let ends = (queue.clone(), consumer);
+            move || match Writer::open(shared, &options, ends) {
                 Ok(writer) => {
                     tell.complete(Ok(()));
                     writer.run();
@@ -205,7 +202,7 @@ impl Engine {
             .map_err(|source| file::io("start the writer of", path, source))?;
         wait_opened(opened, &shared, options).inspect_err(|_| queue.close(Close::Abort))?;
         let readers = Readers::new(path, options, Arc::clone(&shared.census));
-        Ok(Self { shared, options: *options, queue, readers, _presence: presence })
+        Ok(Self { shared, options: *options, queue, readers })
     }
 
     /// Tells whether a new handle may use this engine: it writes, and the path still names its file.

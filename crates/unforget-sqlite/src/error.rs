@@ -141,10 +141,10 @@ pub enum Error {
     /// The database was closed.
     #[error("the database is closed; open it again")]
     Closed,
-    /// The process was forked while a database was open. What the child inherited of SQLite is the parent's, also for
-    /// a database that the child opens itself.
+    /// The process was forked after it had opened a database. What the child inherited of SQLite is the parent's, also
+    /// for a database that the child opens itself.
     #[error(
-        "this process was forked while a database was open; fork before opening, or start a program in the child"
+        "this process was forked after a database was opened; fork before that, or start a program in the child"
     )]
     Forked,
     /// Whether the operation is in the file is known only after it was opened again.

@@ -59,9 +59,9 @@
 //! - A read that never ends keeps the write-ahead log from being cut; it is named in [`Stats::wal`], not ended.
 //! - A program that does not use this crate runs SQLite's own checkpoints inside its commits.
 //! - [`Database::backup`] and [`Database::restore`] do not work on Windows, where the new file cannot be opened twice.
-//! - A process that is forked while it has a database open gets [`Error::Forked`] in the child, for every database,
-//!   until it starts a program (`exec`). The child keeps the parent's turn taken as long as it lives, if the parent had
-//!   it and is killed.
+//! - The child of a process that opened a database and was forked gets [`Error::Forked`] for every database, until it
+//!   starts a program (`exec`). If the parent is killed while it has the turn, the turn stays taken while such a child
+//!   lives.
 //! - Runs on Linux; the code for macOS and Windows is written but has not been tested there.
 
 #![forbid(unsafe_code)]

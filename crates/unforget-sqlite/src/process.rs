@@ -2,56 +2,29 @@
 //!
 //! A child has its parent's memory and none of its locks and threads. SQLite keeps one table of locks per file and
 //! process; in a child that table says that locks are held which are the parent's alone, for connections opened later
-//! too. So a child of a process that had a database open uses none, until it starts a program (`exec`).
+//! too. And the threads of an engine may have had locks of libraries at the moment of the fork, which nobody is left to
+//! release; those of the pool end some time after the engine. So a child of a process that ever opened a database uses
+//! none, until it starts a program (`exec`).
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::{Error, Result};
 
-/// The process that has engines, in the upper half, and how many, in the lower; one word, so that no lock has to be
-/// taken that another thread may have had at the moment of the fork.
+/// The process that opened a database; 0 until one did.
 ///
-/// Relaxed order suffices: nothing else is read on the strength of it, and a fork copies memory as it is.
-static ENGINES: AtomicU64 = AtomicU64::new(0);
+/// Not a lock, because another thread may have that at the moment of the fork. Relaxed order suffices: nothing else is
+/// read on the strength of it, and a fork copies memory as it is.
+static OPENER: AtomicU32 = AtomicU32::new(0);
 
-/// Counts an engine, from before its first connection is opened until its last one is closed.
-#[derive(Debug)]
-pub(crate) struct Presence(());
-
-impl Presence {
-    pub(crate) fn enter() -> Result<Self> {
-        let this = u64::from(std::process::id()) << 32;
-        let count_in = |engines| match engines {
-            0 => Some(this | 1),
-            ours if is_of(this, ours) => Some(ours + 1),
-            _ => None,
-        };
-        let counted = ENGINES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count_in);
-        counted.map(|_| Self(())).map_err(|_| Error::Forked)
-    }
+/// Notes that this process opens a database.
+pub(crate) fn opens() -> Result<()> {
+    // If it is refused, somebody was first: another thread of this process, or a parent.
+    let _first = OPENER.compare_exchange(0, std::process::id(), Ordering::Relaxed, Ordering::Relaxed);
+    check()
 }
 
-impl Drop for Presence {
-    fn drop(&mut self) {
-        let count_out = |engines: u64| Some(if engines & COUNT == 1 { 0 } else { engines - 1 });
-        if check().is_ok() {
-            let _always_answers = ENGINES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count_out);
-        }
-    }
-}
-
-const COUNT: u64 = u32::MAX as u64;
-
-fn is_of(this: u64, engines: u64) -> bool {
-    engines & !COUNT == this
-}
-
-/// Refuses the child of a process that had a database open.
+/// Refuses the child of a process that opened a database.
 pub(crate) fn check() -> Result<()> {
-    let engines = ENGINES.load(Ordering::Relaxed);
-    if engines == 0 || is_of(u64::from(std::process::id()) << 32, engines) {
-        Ok(())
-    } else {
-        Err(Error::Forked)
-    }
+    let opener = OPENER.load(Ordering::Relaxed);
+    if opener == 0 || opener == std::process::id() { Ok(()) } else { Err(Error::Forked) }
 }

@@ -25,7 +25,6 @@ use crate::checkpoint::Checkpointer;
 use crate::engine::{self, Shared};
 use crate::guard::Guard;
 use crate::op::{ExclusiveOp, Op, Reply};
-use crate::process::Presence;
 use crate::{Error, Options, Result, here, process, settings};
 
 pub(crate) struct Writer {
@@ -34,7 +33,6 @@ pub(crate) struct Writer {
     queue: WriteQueue<Op, Reply>,
     shared: Arc<Shared>,
     checkpointer: Checkpointer,
-    _presence: Arc<Presence>,
 }
 
 /// What writing takes: for whoever has the consumer's seat in the queue, and nobody else.
@@ -63,14 +61,13 @@ impl Writer {
         shared: Arc<Shared>,
         options: &Options,
         (queue, consumer): (WriteQueue<Op, Reply>, Consumer<Op, Reply>),
-        presence: Arc<Presence>,
     ) -> Result<Self> {
         here::stay(engine::directory(&shared.path));
         let desk = Desk::open(&shared, options)?;
         shared.log.follow(&desk.conn, options.checkpoints)?;
         let checkpointer = Checkpointer::start(&shared, options)?;
         *shared.desk.lock() = Some(desk);
-        Ok(Self { consumer, queue, shared, checkpointer, _presence: presence })
+        Ok(Self { consumer, queue, shared, checkpointer })
     }
 
     /// Serves the queue until it is closed and empty.
