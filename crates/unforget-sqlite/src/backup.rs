@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use unforget_fs::{AtomicFile, ReplaceOptions};
 
 use crate::restore::Claim;
-use crate::{Blocker, Error, Result, check, engine, file};
+use crate::{Blocker, Error, Result, check, engine, file, settings};
 
 /// Pages copied between two calls of the callback: half a megabyte, a few milliseconds, at SQLite's usual page size.
 const PAGES_PER_STEP: i32 = 128;
@@ -77,12 +77,10 @@ impl Scratch {
     }
 
     /// The copy is worth nothing until it is complete, and is synced then: no journal, no syncs on the way.
-    fn open(&self) -> Result<Connection> {
+    pub(crate) fn open(&self) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let target = Connection::open_with_flags(&self.path, flags)?;
-        target.execute_batch(
-            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF",
-        )?;
+        settings::apply_scratch(&target)?;
         Ok(target)
     }
 

@@ -156,8 +156,8 @@ impl Refusals {
     }
 }
 
-struct Tools {
-    conn: Connection,
+pub(crate) struct Tools {
+    pub(crate) conn: Connection,
     turnstile: Turnstile,
 }
 
@@ -222,7 +222,7 @@ impl Worker {
 }
 
 impl Tools {
-    fn open(shared: &Shared, options: &Options) -> Result<Self> {
+    pub(crate) fn open(shared: &Shared, options: &Options) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(&shared.path, flags)?;
         settings::apply_writer(&conn, options.durability, options.busy_wait())?;

@@ -37,7 +37,7 @@ pub(crate) struct Writer {
 
 /// What writing takes: for whoever has the consumer's seat in the queue, and nobody else.
 pub(crate) struct Desk {
-    conn: Connection,
+    pub(crate) conn: Connection,
     guard: Guard,
     turnstile: Turnstile,
     /// How long a batch that lost its transaction waits for the next one.
