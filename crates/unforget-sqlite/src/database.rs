@@ -12,7 +12,7 @@ use unforget_sync::{InitError, Registry, Shared as Entry, SubmitError, SystemClo
 
 use crate::engine::Engine;
 use crate::op::{Op, Reply, typed};
-use crate::{Error, Options, ReadTx, Result, Schema, Stats, WriteTx, file, here, process, writer};
+use crate::{Error, Options, ReadTx, Result, Schema, Stats, WriteTx, engine, file, here, process, writer};
 
 /// The engines of this process, by file.
 static ENGINES: Registry<PathBuf, Engine, Error> = Registry::new();
@@ -51,7 +51,8 @@ impl Database {
     /// Opens a database file, creating it if there is none; its directory must exist.
     ///
     /// The file becomes a write-ahead-log database and is readable by its owner only. A file that is a symbolic
-    /// link or has other names is refused: its side files would be looked for in two places.
+    /// link or has other names is refused: its side files would be looked for in two places. So is one that belongs to
+    /// another user, whom the files that are made beside it would shut out.
     ///
     /// # Blocking
     ///
@@ -62,11 +63,15 @@ impl Database {
     ///
     /// [`Error::NotADatabase`] and [`Error::Corrupt`] leave the file as it is; nothing is ever created over an
     /// existing file. [`Error::DurabilityDiffers`] if this process has it open with another durability.
+    /// [`Error::Files`] says what is wrong with its name or owner, [`Error::NetworkFileSystem`] with its disk.
     /// [`Error::Forked`] in the child of a process that opened any database.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         process::check()?;
         let since = Instant::now();
         let path = file::resolve(path.as_ref())?;
+        if !options.network {
+            file::refuse_network(&path, unforget_fs::file_system_of(engine::directory(&path))?)?;
+        }
         loop {
             let engine = match ENGINES.open(path.clone(), || Engine::start(&path, &options)) {
                 Ok(engine) => engine,

@@ -67,6 +67,18 @@ pub enum Error {
         /// What SQLite said.
         source: Arc<rusqlite::Error>,
     },
+    /// The file is on a network file system, where neither locks nor shared memory are dependable. It was not touched.
+    #[error(
+        "{} is on a network file system ({file_system}); move it to a local disk, or allow it in the options \
+         if one machine alone uses it",
+        path.display()
+    )]
+    NetworkFileSystem {
+        /// The database file.
+        path: PathBuf,
+        /// What the file system is called.
+        file_system: &'static str,
+    },
     /// The file was written by a newer version of the program.
     #[error("{} has schema {found}, this program knows {supported}; upgrade the program", path.display())]
     NewerSchema {

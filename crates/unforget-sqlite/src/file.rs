@@ -4,6 +4,8 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use unforget_fs::FileSystem;
+
 use crate::{Error, Result};
 
 /// Tells one file from another that took its name.
@@ -14,7 +16,7 @@ pub(crate) struct FileId {
 }
 
 /// Names the file by its directory's real path, so that two ways to it are one engine; refuses what could be
-/// reached under a second name.
+/// reached under a second name, and what belongs to somebody else.
 pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
     let name = path.file_name().ok_or_else(|| {
         io("open", path, std::io::Error::new(std::io::ErrorKind::InvalidInput, "the path names no file"))
@@ -26,19 +28,7 @@ pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
     let directory =
         fs::canonicalize(directory).map_err(|source| io("find the directory", directory, source))?;
     let path = directory.join(name);
-    if let Some(metadata) = metadata(&path)? {
-        let refused =
-            |why: &str| io("open", &path, std::io::Error::new(std::io::ErrorKind::InvalidInput, why));
-        if metadata.is_symlink() {
-            return Err(refused("it is a symbolic link; name the file it points to"));
-        }
-        if !metadata.is_file() {
-            return Err(refused("it is not a regular file"));
-        }
-        if names(&metadata) > 1 {
-            return Err(refused("it has several hard links; copy it to a file of its own"));
-        }
-    }
+    unforget_fs::check_own_file(&path)?;
     Ok(path)
 }
 
@@ -61,23 +51,37 @@ fn identify(metadata: &Metadata) -> FileId {
     FileId { device: metadata.dev(), number: metadata.ino() }
 }
 
-#[cfg(unix)]
-fn names(metadata: &Metadata) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    metadata.nlink()
-}
-
 /// Windows does not let an open database be replaced, so every file of a name is the same one.
 #[cfg(not(unix))]
 fn identify(_: &Metadata) -> FileId {
     FileId { device: 0, number: 0 }
 }
 
-#[cfg(not(unix))]
-fn names(_: &Metadata) -> u64 {
-    1
+/// Refuses a directory whose file system other machines write too.
+pub(crate) fn refuse_network(path: &Path, found: FileSystem) -> Result<()> {
+    match found {
+        FileSystem::Network { name } => {
+            Err(Error::NetworkFileSystem { path: path.to_path_buf(), file_system: name })
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(crate) fn io(operation: &'static str, path: &Path, source: std::io::Error) -> Error {
     Error::Io { operation, path: path.to_path_buf(), source: Arc::new(source) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_file_system_is_refused_by_name_with_what_to_do() {
+        let path = Path::new("/mnt/share/notes.db");
+        let refused = refuse_network(path, FileSystem::Network { name: "NFS" }).unwrap_err();
+        let message = refused.to_string();
+        assert!(message.contains("/mnt/share/notes.db") && message.contains("NFS"), "{message}");
+        assert!(message.contains("move it to a local disk"), "{message}");
+        assert!(refuse_network(path, FileSystem::Local).is_ok());
+    }
 }

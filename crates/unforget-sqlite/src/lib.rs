@@ -47,7 +47,8 @@
 //!
 //! # Limitations
 //!
-//! - Network file systems are not supported: neither SQLite's log nor kernel locks work there.
+//! - Network file systems are refused unless allowed: neither SQLite's log nor kernel locks are dependable there. File
+//!   systems in user space, such as sshfs, and all those of Windows are not recognised.
 //! - Databases in one directory share one turn; give each its own directory if they are busy at the same time.
 //! - An operation that never returns holds the turn for as long. Callers of later batches get [`Error::Busy`] at
 //!   their deadline; those that share its batch wait with it.

@@ -37,6 +37,7 @@ pub struct Options {
     pub(crate) queued_ops: usize,
     pub(crate) queued_bytes: usize,
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) network: bool,
 }
 
 impl Default for Options {
@@ -49,6 +50,7 @@ impl Default for Options {
             queued_ops: 1024,
             queued_bytes: 64 << 20,
             checkpoints: Checkpoints::default(),
+            network: false,
         }
     }
 }
@@ -97,6 +99,17 @@ impl Options {
     #[must_use]
     pub fn checkpoints(mut self, policy: Checkpoints) -> Self {
         self.checkpoints = policy;
+        self
+    }
+
+    /// Sets whether a file on a network file system is opened; refused with
+    /// [`Error::NetworkFileSystem`](crate::Error::NetworkFileSystem) unless set.
+    ///
+    /// With it, one machine alone may use the file, if the file system has locks and shared memory at all. sshfs and
+    /// others in user space are not recognised, nor is any on Windows.
+    #[must_use]
+    pub fn allow_network_file_system(mut self, allow: bool) -> Self {
+        self.network = allow;
         self
     }
 
