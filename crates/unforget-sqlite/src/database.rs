@@ -11,8 +11,11 @@ use std::time::Instant;
 use unforget_sync::{InitError, Registry, Shared as Entry, SubmitError, SystemClock, TicketError, WaitError};
 
 use crate::engine::Engine;
+use crate::memory::Place;
 use crate::op::{Op, Reply, typed};
-use crate::{Error, Options, ReadTx, Result, Schema, Stats, WriteTx, engine, file, here, process, writer};
+use crate::{
+    Durability, Error, Options, ReadTx, Result, Schema, Stats, WriteTx, engine, file, here, process, writer,
+};
 
 /// The engines of this process, by file.
 static ENGINES: Registry<PathBuf, Engine, Error> = Registry::new();
@@ -90,6 +93,43 @@ impl Database {
             // Closed, poisoned, or on a file that was replaced: the next engine is a new one.
             ENGINES.forget(&path, &db.engine);
         }
+    }
+
+    /// Opens a new database in memory, of which nothing survives its last handle.
+    ///
+    /// Everything works as on a disk, snapshots and backups too: it is a file in a private directory on the file system
+    /// that Linux has in memory (`/dev/shm`), and in the directory for temporary files elsewhere. The durability of
+    /// `options` is not looked at. Every call makes another one.
+    ///
+    /// It takes memory for the file and for its log, and can be no larger than that file system, which in containers
+    /// may be small; then writes fail with [`Error::Full`]. What a process that was killed left is removed by the next
+    /// call of the same user.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use unforget_sqlite::{Database, Error, Options};
+    ///
+    /// let db = Database::in_memory(Options::default())?;
+    /// db.write(|tx| -> Result<(), Error> { Ok(tx.execute_batch("CREATE TABLE seen(n); INSERT INTO seen VALUES (1)")?) })?;
+    /// let another = Database::in_memory(Options::default())?;
+    /// let tables = |db: &Database| {
+    ///     db.read(|tx| -> Result<i64, Error> {
+    ///         Ok(tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?)
+    ///     })
+    /// };
+    /// assert_eq!((tables(&db)?, tables(&another)?), (1, 0));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn in_memory(options: Options) -> Result<Self> {
+        process::check()?;
+        let place = Place::make()?;
+        let path = place.file();
+        // Nothing is to survive, so nothing has to reach a disk.
+        let options = options.durability(Durability::Normal);
+        let start = || Ok(Engine::start(&path, &options)?.in_place(place));
+        let engine = ENGINES.open(path.clone(), start).map_err(|error| opening(error, &path))?;
+        Ok(Self { engine, key: Arc::from(path.as_path()) })
     }
 
     fn with_durability_of(self, options: &Options) -> Result<Self> {

@@ -14,6 +14,7 @@ use unforget_sync::{Close, Limits, SystemClock, Ticket, WaitError, WriteQueue};
 use crate::batch::Outcome;
 use crate::census::Census;
 use crate::file::{self, FileId};
+use crate::memory::Place;
 use crate::op::{Op, Reply};
 use crate::readers::Readers;
 use crate::stats::{Stats, Wal};
@@ -169,6 +170,8 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     pub(crate) queue: WriteQueue<Op, Reply>,
     pub(crate) readers: Readers,
+    /// Dropped after the readers.
+    place: Option<Place>,
 }
 
 impl Engine {
@@ -202,7 +205,13 @@ impl Engine {
             .map_err(|source| file::io("start the writer of", path, source))?;
         wait_opened(opened, &shared, options).inspect_err(|_| queue.close(Close::Abort))?;
         let readers = Readers::new(path, options, Arc::clone(&shared.census));
-        Ok(Self { shared, options: *options, queue, readers })
+        Ok(Self { shared, options: *options, queue, readers, place: None })
+    }
+
+    /// Keeps the place of its file until it ends.
+    pub(crate) fn in_place(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
     }
 
     /// Tells whether a new handle may use this engine: it writes, and the path still names its file.

@@ -78,6 +78,7 @@ mod error;
 mod file;
 mod guard;
 mod here;
+mod memory;
 mod migrate;
 mod op;
 mod options;

@@ -12,6 +12,7 @@ mod fence;
 #[cfg(unix)]
 mod fork;
 mod life;
+mod memory;
 mod open;
 mod reading;
 mod store;
