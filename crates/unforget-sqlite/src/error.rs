@@ -319,43 +319,6 @@ mod tests {
     }
 
     #[test]
-    fn what_sqlite_reports_is_told_apart() {
-        let is_busy = |error: &Error| matches!(error, Error::Busy { .. });
-        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_BUSY_SNAPSHOT, ffi::SQLITE_BUSY_RECOVERY] {
-            assert!(is_busy(&failure(code)) && failure(code).is_retryable(), "{code}");
-        }
-        assert!(matches!(failure(ffi::SQLITE_FULL), Error::Full { .. }));
-        assert!(matches!(failure(ffi::SQLITE_CORRUPT), Error::Corrupt { .. }));
-        assert!(matches!(failure(ffi::SQLITE_CORRUPT_VTAB), Error::Corrupt { .. }));
-        assert!(matches!(failure(ffi::SQLITE_NOTADB), Error::NotADatabase { .. }));
-        assert!(matches!(failure(ffi::SQLITE_READONLY), Error::NotAccessible { .. }));
-        assert!(matches!(failure(ffi::SQLITE_CANTOPEN), Error::NotAccessible { .. }));
-        assert!(matches!(failure(ffi::SQLITE_AUTH), Error::Forbidden));
-        assert!(
-            matches!(failure(ffi::SQLITE_LOCKED), Error::Sql { .. }),
-            "a conflict of a caller with itself"
-        );
-        assert!(matches!(failure(ffi::SQLITE_IOERR_FSYNC), Error::DiskFailed { .. }));
-        assert!(matches!(failure(ffi::SQLITE_CONSTRAINT_UNIQUE), Error::Sql { .. }));
-    }
-
-    #[test]
-    fn only_being_busy_is_worth_trying_again() {
-        for code in [
-            ffi::SQLITE_FULL,
-            ffi::SQLITE_IOERR_WRITE,
-            ffi::SQLITE_CORRUPT,
-            ffi::SQLITE_NOTADB,
-            ffi::SQLITE_READONLY,
-            ffi::SQLITE_AUTH,
-        ] {
-            assert!(!failure(code).is_retryable(), "{code}");
-        }
-        let others = [Error::Closed, Error::Forked, Error::Poisoned, Error::OutcomeUnknown { source: None }];
-        assert!(others.iter().all(|error| !error.is_retryable()));
-    }
-
-    #[test]
     fn a_message_names_the_file_once_it_is_known() {
         assert!(failure(ffi::SQLITE_CORRUPT).to_string().starts_with("the database is damaged"));
         let error = failure(ffi::SQLITE_CORRUPT).at(Path::new("a.db"));

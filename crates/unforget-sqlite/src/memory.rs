@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use unforget_fs::{LockFile, LockOptions, SecureDir};
 
-use crate::{Error, Result, file};
+use crate::{Result, file};
 
 /// Where Linux has a file system in memory.
 const SHARED_MEMORY: &str = "/dev/shm";

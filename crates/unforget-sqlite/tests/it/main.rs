@@ -8,6 +8,7 @@ mod batch;
 mod checkpoint;
 mod child;
 mod deadline;
+mod errors;
 mod fence;
 #[cfg(unix)]
 mod fork;
