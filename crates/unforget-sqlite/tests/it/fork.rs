@@ -51,7 +51,8 @@ fn as_a_child(db: Database, tickets: (BusyWriter, Ticket<i64, Error>), path: &Pa
     wrong
 }
 
-/// Ends a child at once, without running what its parent registered for its own end.
+/// Ends a child, telling its parent by its status.
+#[expect(clippy::print_stderr, reason = "the parent shows what its child says")]
 fn end_child(wrong: &[&str]) -> ! {
     if !wrong.is_empty() {
         eprintln!("a forked child was not refused: {wrong:?}");
