@@ -1,5 +1,6 @@
 //! Which file a path means, and whether it is one we may open.
 
+use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
     let name = path.file_name().ok_or_else(|| {
         io("open", path, std::io::Error::new(std::io::ErrorKind::InvalidInput, "the path names no file"))
     })?;
+    refuse_reserved(path, name)?;
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -30,6 +32,21 @@ pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
     let path = directory.join(name);
     unforget_fs::check_own_file(&path)?;
     Ok(path)
+}
+
+/// What SQLite puts beside a database, by the end of its name.
+pub(crate) const SIDE_FILES: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// Refuses a name that SQLite or the turn gives to files of their own: a backup in the place of a database's log would
+/// cost what is only in the log, and one in the place of the turn would let two processes write at once.
+fn refuse_reserved(path: &Path, name: &OsStr) -> Result<()> {
+    let name = name.to_string_lossy();
+    let is_reserved = SIDE_FILES.iter().any(|side| name.ends_with(side)) || name.starts_with("turn.");
+    if !is_reserved {
+        return Ok(());
+    }
+    let why = "the name belongs to a file beside a database; name another file";
+    Err(io("use", path, std::io::Error::new(std::io::ErrorKind::InvalidInput, why)))
 }
 
 /// The file that has this name now.
