@@ -17,6 +17,28 @@
 //! | `Full` (default) | every acknowledged write is kept | every acknowledged write is kept |
 //! | `Normal` | every acknowledged write is kept | the last writes may be undone, in order |
 //!
+//! [`Database::in_memory`] is the same engine with nothing to survive.
+//!
+//! # What an operation may do
+//!
+//! Read and write through its [`WriteTx`], in any number of statements, and answer an error to undo all of it. It may
+//! run again, so what it does beside that may happen twice. It may not begin or end transactions, attach databases,
+//! change settings or make temporary tables ([`Error::Forbidden`]); nor write, open or wait for a database
+//! ([`Error::Reentrant`]). It holds the turn while it runs: what takes long belongs before it.
+//!
+//! # What a ticket means
+//!
+//! A [`Ticket`] is for an operation that was accepted and will run whether or not anybody waits. Resolved, it means
+//! what [`Database::write`] means when it returns: success is committed, an error left nothing, and only
+//! [`Error::OutcomeUnknown`] leaves that open. An operation that was not started by its deadline is withdrawn.
+//!
+//! # What it costs
+//!
+//! A commit costs a sync at `Full`, shared by all operations that wait at the time: throughput grows with the number of
+//! callers, or of tickets in flight. An operation costs a savepoint and a hand-over between threads, which a lone caller
+//! is spared. A read costs two short statements for its snapshot beside its own. An engine has two threads, a
+//! connection each, and up to [`Options::readers`] connections for reading, each with a cache of at most 64 MB.
+//!
 //! ```
 //! use unforget_sqlite::{Database, Error, Options, Schema};
 //!
