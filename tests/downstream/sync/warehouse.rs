@@ -5,13 +5,11 @@ use std::thread;
 
 use unforget_sync::{Close, Limits, SnapshotCell, WriteQueue};
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
 /// What is in stock, as everybody may read it at any time.
 static STOCK: std::sync::LazyLock<SnapshotCell<u32>> = std::sync::LazyLock::new(|| SnapshotCell::new(100));
 
 #[test]
-fn every_order_is_answered_and_the_stock_is_right() -> Result<(), Failure> {
+fn every_order_is_answered_and_the_stock_is_right() {
     let limits = Limits { ops: NonZeroUsize::MIN.saturating_add(15), bytes: NonZeroUsize::MAX };
     let (orders, mut clerk) = WriteQueue::<u32, bool>::new(limits, |_| 1);
     let at_work = thread::spawn(move || {
@@ -35,7 +33,6 @@ fn every_order_is_answered_and_the_stock_is_right() -> Result<(), Failure> {
     assert_eq!(delivered, 100, "as many as there were, to whoever came first");
     assert_eq!(**STOCK.load(), 0);
     assert!(orders.submit(1).is_err(), "the warehouse is closed");
-    Ok(())
 }
 
 fn ordered(orders: &WriteQueue<u32, bool>, amount: u32) -> bool {
