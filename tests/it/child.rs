@@ -39,6 +39,10 @@ fn entry() {
         #[cfg(unix)]
         Some("look") => crate::damage::look(Path::new(&directory)),
         #[cfg(unix)]
+        Some("back-up") => crate::damage::back_up(Path::new(&directory)),
+        #[cfg(unix)]
+        Some("look-in") => crate::damage::look_in(Path::new(&directory)),
+        #[cfg(unix)]
         Some("write-until-killed") => crate::damage::write_until_killed(Path::new(&directory), number),
         Some("count") => crate::many::count(Path::new(&directory), number),
         _ => panic!("there is no role {role:?}"),

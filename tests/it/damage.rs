@@ -4,7 +4,7 @@ mod files;
 mod kernel;
 mod others;
 
-pub(crate) use kernel::{fill, look, write_until_killed};
+pub(crate) use kernel::{back_up, fill, look, look_in, write_until_killed};
 pub(crate) use others::lock;
 
 use std::path::Path;

@@ -7,6 +7,7 @@ mod budgets;
 mod ci;
 mod crates;
 mod dependencies;
+mod downstream;
 mod exceptions;
 mod guarantees;
 mod layers;
@@ -28,10 +29,11 @@ pub use report::{Finding, Report};
 use tree::Tree;
 
 /// Every rule that needs nothing but the tree, in the order its findings are printed.
-const RULES: [fn(&Tree) -> Vec<Finding>; 13] = [
+const RULES: [fn(&Tree) -> Vec<Finding>; 14] = [
     layers::check,
     crates::check,
     dependencies::check,
+    downstream::check,
     budgets::check,
     modules::check,
     phrases::check,

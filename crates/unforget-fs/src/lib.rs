@@ -120,6 +120,7 @@ pub mod disk;
 pub mod sim;
 
 mod create_dir;
+mod file_system;
 mod secure_dir;
 
 mod atomic_file;
@@ -154,12 +155,13 @@ pub use create_new::create_new;
 pub use disk::{Disk, RealDisk};
 pub use dot_lock::DotLock;
 pub use error::Error;
+pub use file_system::{FileSystem, file_system_of};
 pub use files::Files;
 pub use git_lock::GitLock;
 pub use journal::{Journal, JournalError, JournalOptions, JournalReader, JournalRecord, TornTail};
 pub use lease::Lease;
 pub use lock_file::{LockFile, LockOptions, Owner, SharedLock};
-pub use private_file::ensure_file;
+pub use private_file::{check_own_file, ensure_file};
 pub use replace::{Durability, ReplaceOptions, SymlinkPolicy, replace, replace_if, replace_many};
 pub use secure_dir::SecureDir;
 pub use sweep::{Swept, sweep_orphans};

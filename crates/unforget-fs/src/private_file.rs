@@ -4,8 +4,8 @@ use std::io;
 use std::path::Path;
 
 use crate::Error;
-use crate::dir::open_parent;
-use crate::disk::{Disk, Open, RealDisk, sync_names, uninterrupted};
+use crate::dir::{self, open_parent};
+use crate::disk::{Disk, Kind, Open, RealDisk, sync_names, uninterrupted};
 
 /// Makes sure that `path` is a file, and creates it empty, durably and for its owner only if there is none.
 ///
@@ -20,6 +20,49 @@ use crate::disk::{Disk, Open, RealDisk, sync_names, uninterrupted};
 /// the file is there and its name may not last: a second call succeeds and proves no more than that.
 pub fn ensure_file(path: &Path) -> Result<bool, Error> {
     ensure_on(&RealDisk, path)
+}
+
+/// Refuses a file that is not the caller's alone, without opening it.
+///
+/// For files that a library opens by name and keeps others beside: a second name would have other files beside it, and
+/// what a program makes for somebody else's file shuts its owner out. Answers whether there is a file. It is a look,
+/// not a lock: who may write the directory can change what has the name afterwards.
+///
+/// # Errors
+///
+/// [`Error::Symlink`], [`Error::NotRegular`], [`Error::HardLinked`], [`Error::ForeignOwner`]; [`Error::Io`].
+///
+/// # Examples
+///
+/// ```
+/// use unforget_fs::{check_own_file, ensure_file};
+///
+/// let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("store.db");
+/// assert!(!check_own_file(&path)?, "there is none");
+/// ensure_file(&path)?;
+/// assert!(check_own_file(&path)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn check_own_file(path: &Path) -> Result<bool, Error> {
+    let (directory, name) = open_parent(&RealDisk, path)?;
+    let Some(entry) = directory.entry(&name).map_err(|e| Error::io("look at", path, e))? else {
+        return Ok(false);
+    };
+    let path = path.to_owned();
+    if entry.kind() == Kind::Symlink {
+        return Err(Error::Symlink { path });
+    }
+    if !entry.is_regular() {
+        return Err(Error::NotRegular { path, found: entry.kind().as_str() });
+    }
+    if entry.links() > 1 {
+        return Err(Error::HardLinked { path, links: entry.links() });
+    }
+    if !dir::is_owned_by_us(&entry) {
+        return Err(Error::ForeignOwner { path, uid: entry.uid() });
+    }
+    Ok(true)
 }
 
 pub(crate) fn ensure_on<D: Disk>(disk: &D, path: &Path) -> Result<bool, Error> {

@@ -46,3 +46,5 @@ pub use crate::memories::{CONTENT_LIMIT, Memories, Stats};
 pub use crate::recall::{DEFAULT_LIMIT, HIT_LIMIT, Hit, Query};
 pub use crate::remember::Stored;
 pub use crate::turn::{DEFAULT_LAYER, LATEST_MS, METADATA_LIMIT, NAME_LIMIT, NewTurn};
+/// The crate that opens databases, for [`Memories::open`].
+pub use unforget_sqlite;

@@ -13,13 +13,10 @@ use rusqlite::{Connection, OpenFlags};
 use unforget_fs::{AtomicFile, ReplaceOptions};
 
 use crate::restore::Claim;
-use crate::{Blocker, Error, Result, check, engine, file};
+use crate::{Blocker, Error, Result, check, engine, file, settings};
 
 /// Pages copied between two calls of the callback: half a megabyte, a few milliseconds, at SQLite's usual page size.
 const PAGES_PER_STEP: i32 = 128;
-
-/// What is beside a database while it is in use.
-const SIDE_FILES: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// How far a backup is, in pages of the database (4096 bytes unless it was made otherwise).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,12 +74,10 @@ impl Scratch {
     }
 
     /// The copy is worth nothing until it is complete, and is synced then: no journal, no syncs on the way.
-    fn open(&self) -> Result<Connection> {
+    pub(crate) fn open(&self) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let target = Connection::open_with_flags(&self.path, flags)?;
-        target.execute_batch(
-            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF",
-        )?;
+        settings::apply_scratch(&target)?;
         Ok(target)
     }
 
@@ -155,7 +150,7 @@ fn make_single(target: &Connection) -> Result<()> {
 /// Removes, durably, what belongs to a database that is not there any more.
 pub(crate) fn remove_side_files(database: &Path) -> Result<()> {
     let mut removed = false;
-    for side in SIDE_FILES {
+    for side in file::SIDE_FILES {
         let mut path = database.as_os_str().to_owned();
         path.push(side);
         match std::fs::remove_file(&path) {

@@ -25,7 +25,7 @@ use unforget_sync::{Backoff, Completer, SystemClock, retry};
 
 use crate::guard::Guard;
 use crate::op::{Reply, WriteOp};
-use crate::{Blocker, Error, Result, WriteTx};
+use crate::{Blocker, Error, Result, WriteTx, process};
 
 /// One operation of a batch and whom to tell.
 pub(crate) struct Member {
@@ -173,6 +173,12 @@ impl<'a> Batch<'a> {
     }
 
     fn commit(&mut self, members: Vec<Member>, answers: Vec<Reply>) {
+        if process::check().is_err() {
+            // An operation forked, and this is the child, in whose place the parent commits.
+            self.outcome.poisoned = true;
+            answers.into_iter().for_each(discard);
+            return self.outcome.fail_all(members, &Error::Forked);
+        }
         match self.conn.execute_batch("COMMIT") {
             Ok(()) => {
                 self.outcome.commits += 1;
@@ -244,7 +250,10 @@ impl<'a> Batch<'a> {
     /// Ends the transaction if SQLite did not. A failing ROLLBACK leaves nothing to do: the transaction is
     /// undone when the connection closes, so the engine is declared unfit instead.
     fn rollback(&mut self) {
-        if !self.conn.is_autocommit() && self.conn.execute_batch("ROLLBACK").is_err() {
+        if self.conn.is_autocommit() || process::check().is_err() {
+            return;
+        }
+        if self.conn.execute_batch("ROLLBACK").is_err() {
             self.outcome.poisoned = true;
         }
     }

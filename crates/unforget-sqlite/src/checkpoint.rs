@@ -25,10 +25,11 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 pub(crate) use crate::checkpoint::moves::keep_log;
-use crate::checkpoint::moves::{Moves, Reset, Settled};
 use crate::engine::Shared;
 use crate::wal::{Answer, Marks};
 use crate::{Error, HeldRead, Options, Result, file};
+pub(crate) use moves::Moves;
+use moves::{Reset, Settled};
 
 /// Nobody's readers are waited for longer, at once.
 const LONGEST_PATIENCE: Duration = Duration::from_mins(1);

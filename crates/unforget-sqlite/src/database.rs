@@ -11,8 +11,11 @@ use std::time::Instant;
 use unforget_sync::{InitError, Registry, Shared as Entry, SubmitError, SystemClock, TicketError, WaitError};
 
 use crate::engine::Engine;
+use crate::memory::Place;
 use crate::op::{Op, Reply, typed};
-use crate::{Error, Options, ReadTx, Result, Schema, Stats, WriteTx, file, here, writer};
+use crate::{
+    Durability, Error, Options, ReadTx, Result, Schema, Stats, WriteTx, engine, file, here, process, writer,
+};
 
 /// The engines of this process, by file.
 static ENGINES: Registry<PathBuf, Engine, Error> = Registry::new();
@@ -51,7 +54,8 @@ impl Database {
     /// Opens a database file, creating it if there is none; its directory must exist.
     ///
     /// The file becomes a write-ahead-log database and is readable by its owner only. A file that is a symbolic
-    /// link or has other names is refused: its side files would be looked for in two places.
+    /// link or has other names is refused: its side files would be looked for in two places. So is one that belongs to
+    /// another user, whom the files that are made beside it would shut out.
     ///
     /// # Blocking
     ///
@@ -63,9 +67,15 @@ impl Database {
     ///
     /// [`Error::NotADatabase`] and [`Error::Corrupt`] leave the file as it is; nothing is ever created over an
     /// existing file. [`Error::DurabilityDiffers`] if this process has it open with another durability.
+    /// [`Error::Files`] says what is wrong with its name or owner, [`Error::NetworkFileSystem`] with its disk.
+    /// [`Error::Forked`] in the child of a process that opened any database.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        process::check()?;
         let since = Instant::now();
         let path = file::resolve(path.as_ref())?;
+        if !options.network {
+            file::refuse_network(&path, unforget_fs::file_system_of(engine::directory(&path))?)?;
+        }
         loop {
             let engine = match ENGINES.open(path.clone(), || Engine::start(&path, &options)) {
                 Ok(engine) => engine,
@@ -87,6 +97,43 @@ impl Database {
         }
     }
 
+    /// Opens a new database in memory, of which nothing survives its last handle.
+    ///
+    /// Everything works as on a disk, snapshots and backups too: it is a file in a private directory on the file system
+    /// that Linux has in memory (`/dev/shm`), and in the directory for temporary files elsewhere. The durability of
+    /// `options` is not looked at. Every call makes another one.
+    ///
+    /// It takes memory for the file and for its log, and can be no larger than that file system, which in containers
+    /// may be small; then writes fail with [`Error::Full`]. What a process that was killed left is removed by the next
+    /// call of the same user.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use unforget_sqlite::{Database, Error, Options};
+    ///
+    /// let db = Database::in_memory(Options::default())?;
+    /// db.write(|tx| -> Result<(), Error> { Ok(tx.execute_batch("CREATE TABLE seen(n); INSERT INTO seen VALUES (1)")?) })?;
+    /// let another = Database::in_memory(Options::default())?;
+    /// let tables = |db: &Database| {
+    ///     db.read(|tx| -> Result<i64, Error> {
+    ///         Ok(tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?)
+    ///     })
+    /// };
+    /// assert_eq!((tables(&db)?, tables(&another)?), (1, 0));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn in_memory(options: Options) -> Result<Self> {
+        process::check()?;
+        let place = Place::make()?;
+        let path = place.file();
+        // Nothing is to survive, so nothing has to reach a disk.
+        let options = options.durability(Durability::Normal);
+        let start = || Ok(Engine::start(&path, &options)?.in_place(place));
+        let engine = ENGINES.open(path.clone(), start).map_err(|error| opening(error, &path))?;
+        Ok(Self { engine, key: Arc::from(path.as_path()) })
+    }
+
     fn with_durability_of(self, options: &Options) -> Result<Self> {
         if self.engine.options.durability == options.durability {
             return Ok(self);
@@ -102,7 +149,7 @@ impl Database {
     /// inside a read can wait for itself; it then fails with [`Error::Busy`] at the deadline.
     #[track_caller]
     pub fn read<T, E: From<Error>>(&self, f: impl FnOnce(&ReadTx<'_>) -> Result<T, E>) -> Result<T, E> {
-        self.engine.check_process()?;
+        process::check()?;
         if self.engine.queue.is_closed() {
             return Err(Error::Closed.into());
         }
@@ -175,7 +222,7 @@ impl Database {
     /// [`Error::NewerSchema`] if the file is ahead of `schema`; nothing is changed then.
     pub fn migrate(&self, schema: &Schema) -> Result<()> {
         let (schema, path) = (*schema, Arc::clone(&self.key));
-        self.engine.check_process()?;
+        process::check()?;
         let complete = self.engine.readers.run(|conn| schema.is_complete(conn, &path));
         if !complete.map_err(|error| error.at(&self.key))? {
             self.exclusive(move |conn| schema.apply(conn, &path))?;
@@ -184,7 +231,7 @@ impl Database {
         Ok(())
     }
 
-    /// Answers figures about this process's engine.
+    /// Answers figures about this process's engine; none in a forked child.
     pub fn stats(&self) -> Stats {
         self.engine.stats()
     }
@@ -210,7 +257,7 @@ impl Database {
 
     /// Runs an operation here and now if that takes no waiting, and queues it otherwise.
     fn lead_or_hand_over(&self, op: Op) -> Result<(Pending, Instant)> {
-        self.engine.check_process()?;
+        process::check()?;
         if here::is_writing() || op.weigh() > self.engine.options.queued_bytes {
             return self.hand_over(op);
         }
@@ -223,7 +270,7 @@ impl Database {
 
     /// Queues an operation and answers since when its caller waits.
     fn hand_over(&self, op: Op) -> Result<(Pending, Instant)> {
-        self.engine.check_process()?;
+        process::check()?;
         if here::is_writing() {
             return Err(Error::Reentrant);
         }
@@ -239,6 +286,7 @@ impl Database {
 
     /// Waits until the operation was refused or has run; withdraws it if it has not started by the deadline.
     fn outcome(&self, ticket: Pending, since: Instant) -> Reply {
+        process::check()?;
         if here::is_writing() && !ticket.is_resolved() {
             return Err(Error::Reentrant);
         }
@@ -256,6 +304,17 @@ impl Database {
             Err(WaitError::Failed(error)) => Err(error),
         };
         resolved.unwrap_or_else(|error| Err(unresolved(error)))
+    }
+}
+
+impl Drop for Database {
+    /// In a forked child the engine is left as it is: its threads are not there, another thread may have had its locks
+    /// when the process was forked, and SQLite forbids to close an inherited connection.
+    #[expect(clippy::mem_forget, reason = "what a forked child inherited is the parent's")]
+    fn drop(&mut self) {
+        if process::check().is_err() {
+            std::mem::forget(self.engine.clone());
+        }
     }
 }
 

@@ -14,12 +14,13 @@ use unforget_sync::{Close, Limits, SystemClock, Ticket, WaitError, WriteQueue};
 use crate::batch::Outcome;
 use crate::census::Census;
 use crate::file::{self, FileId};
+use crate::memory::Place;
 use crate::op::{Op, Reply};
 use crate::readers::Readers;
 use crate::stats::{Stats, Wal};
 use crate::wal::Log;
 use crate::writer::{Desk, Writer};
-use crate::{Blocker, Error, HeldRead, Options, Result, Schema, here, settings};
+use crate::{Blocker, Error, HeldRead, Options, Result, Schema, here, process, settings};
 
 /// A read that lasts longer is told of before the log is long enough to look at.
 const LONG_READ: Duration = Duration::from_millis(500);
@@ -187,7 +188,8 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     pub(crate) queue: WriteQueue<Op, Reply>,
     pub(crate) readers: Readers,
-    pid: u32,
+    /// Dropped after the readers.
+    place: Option<Place>,
 }
 
 impl Engine {
@@ -200,6 +202,7 @@ impl Engine {
         if here::is_writing() {
             return Err(Error::Reentrant);
         }
+        process::opens()?;
         let (queue, consumer) = WriteQueue::new(limits(options), Op::weigh);
         let shared = Arc::new(Shared::new(path.to_path_buf()));
         let (opened, tell) = Ticket::pair();
@@ -220,12 +223,21 @@ impl Engine {
             .map_err(|source| file::io("start the writer of", path, source))?;
         wait_opened(opened, &shared, options).inspect_err(|_| queue.close(Close::Abort))?;
         let readers = Readers::new(path, options, Arc::clone(&shared.census));
-        Ok(Self { shared, options: *options, queue, readers, pid: std::process::id() })
+        Ok(Self { shared, options: *options, queue, readers, place: None })
+    }
+
+    /// Keeps the place of its file until it ends.
+    pub(crate) fn in_place(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
     }
 
     /// Tells whether a new handle may use this engine: it writes, and the path still names its file.
     pub(crate) fn is_fit(&self) -> bool {
-        !self.shared.is_poisoned() && !self.queue.is_closed() && self.shared.has_its_name()
+        process::check().is_ok()
+            && !self.shared.is_poisoned()
+            && !self.queue.is_closed()
+            && self.shared.has_its_name()
     }
 
     /// Closes every connection of an engine that may not believe what SQLite knows of the log, at most until `deadline`.
@@ -245,12 +257,11 @@ impl Engine {
         if self.shared.wait_stopped(deadline) { self.readers.retire(deadline) } else { Err(self.busy(since)) }
     }
 
-    /// SQLite's locks belong to a process: a child of `fork` would believe to hold what its parent holds.
-    pub(crate) fn check_process(&self) -> Result<()> {
-        if std::process::id() == self.pid { Ok(()) } else { Err(Error::Forked) }
-    }
-
     pub(crate) fn stats(&self) -> Stats {
+        if process::check().is_err() {
+            // Another thread may have had the locks of the figures when the process was forked.
+            return Stats::default();
+        }
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             operations: load(&self.shared.operations),
@@ -288,10 +299,8 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if self.check_process().is_ok() {
-            // Nobody is left to be told; what could not be committed was returned to its ticket's holder.
-            let _reported_by_tickets = self.close(self.options.deadline);
-        }
+        // Nobody is left to be told; what could not be committed was returned to its ticket's holder.
+        let _reported_by_tickets = self.close(self.options.deadline);
     }
 }
 

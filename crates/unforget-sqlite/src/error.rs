@@ -67,6 +67,18 @@ pub enum Error {
         /// What SQLite said.
         source: Arc<rusqlite::Error>,
     },
+    /// The file is on a network file system, where neither locks nor shared memory are dependable. It was not touched.
+    #[error(
+        "{} is on a network file system ({file_system}); move it to a local disk, or allow it in the options \
+         if one machine alone uses it",
+        path.display()
+    )]
+    NetworkFileSystem {
+        /// The database file.
+        path: PathBuf,
+        /// What the file system is called.
+        file_system: &'static str,
+    },
     /// The file was written by a newer version of the program.
     #[error("{} has schema {found}, this program knows {supported}; upgrade the program", path.display())]
     NewerSchema {
@@ -141,8 +153,11 @@ pub enum Error {
     /// The database was closed.
     #[error("the database is closed; open it again")]
     Closed,
-    /// The process was forked after the database was opened; SQLite's locks do not survive that.
-    #[error("the database was opened before this process was forked; open it again in the child")]
+    /// The process was forked after it had opened a database. What the child inherited of SQLite is the parent's, also
+    /// for a database that the child opens itself.
+    #[error(
+        "this process was forked after a database was opened; fork before that, or start a program in the child"
+    )]
     Forked,
     /// Whether the operation is in the file is known only after it was opened again.
     #[error("it is unknown whether the operation was stored; open the database again and look")]
@@ -313,43 +328,6 @@ mod tests {
 
     fn failure(code: i32) -> Error {
         Error::classify(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
-    }
-
-    #[test]
-    fn what_sqlite_reports_is_told_apart() {
-        let is_busy = |error: &Error| matches!(error, Error::Busy { .. });
-        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_BUSY_SNAPSHOT, ffi::SQLITE_BUSY_RECOVERY] {
-            assert!(is_busy(&failure(code)) && failure(code).is_retryable(), "{code}");
-        }
-        assert!(matches!(failure(ffi::SQLITE_FULL), Error::Full { .. }));
-        assert!(matches!(failure(ffi::SQLITE_CORRUPT), Error::Corrupt { .. }));
-        assert!(matches!(failure(ffi::SQLITE_CORRUPT_VTAB), Error::Corrupt { .. }));
-        assert!(matches!(failure(ffi::SQLITE_NOTADB), Error::NotADatabase { .. }));
-        assert!(matches!(failure(ffi::SQLITE_READONLY), Error::NotAccessible { .. }));
-        assert!(matches!(failure(ffi::SQLITE_CANTOPEN), Error::NotAccessible { .. }));
-        assert!(matches!(failure(ffi::SQLITE_AUTH), Error::Forbidden));
-        assert!(
-            matches!(failure(ffi::SQLITE_LOCKED), Error::Sql { .. }),
-            "a conflict of a caller with itself"
-        );
-        assert!(matches!(failure(ffi::SQLITE_IOERR_FSYNC), Error::DiskFailed { .. }));
-        assert!(matches!(failure(ffi::SQLITE_CONSTRAINT_UNIQUE), Error::Sql { .. }));
-    }
-
-    #[test]
-    fn only_being_busy_is_worth_trying_again() {
-        for code in [
-            ffi::SQLITE_FULL,
-            ffi::SQLITE_IOERR_WRITE,
-            ffi::SQLITE_CORRUPT,
-            ffi::SQLITE_NOTADB,
-            ffi::SQLITE_READONLY,
-            ffi::SQLITE_AUTH,
-        ] {
-            assert!(!failure(code).is_retryable(), "{code}");
-        }
-        let others = [Error::Closed, Error::Forked, Error::Poisoned, Error::OutcomeUnknown { source: None }];
-        assert!(others.iter().all(|error| !error.is_retryable()));
     }
 
     #[test]

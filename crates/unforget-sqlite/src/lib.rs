@@ -17,6 +17,28 @@
 //! | `Full` (default) | every acknowledged write is kept | every acknowledged write is kept |
 //! | `Normal` | every acknowledged write is kept | the last writes may be undone, in order |
 //!
+//! [`Database::in_memory`] is the same engine with nothing to survive.
+//!
+//! # What an operation may do
+//!
+//! Read and write through its [`WriteTx`], in any number of statements, and answer an error to undo all of it. It may
+//! run again, so what it does beside that may happen twice. It may not begin or end transactions, attach databases,
+//! change settings or make temporary tables ([`Error::Forbidden`]); nor write, open or wait for a database
+//! ([`Error::Reentrant`]). It holds the turn while it runs: what takes long belongs before it.
+//!
+//! # What a ticket means
+//!
+//! A [`Ticket`] is for an operation that was accepted and will run whether or not anybody waits. Resolved, it means
+//! what [`Database::write`] means when it returns: success is committed, an error left nothing, and only
+//! [`Error::OutcomeUnknown`] leaves that open. An operation that was not started by its deadline is withdrawn.
+//!
+//! # What it costs
+//!
+//! A commit costs a sync at `Full`, shared by all operations that wait at the time: throughput grows with the number of
+//! callers, or of tickets in flight. An operation costs a savepoint and a hand-over between threads, which a lone caller
+//! is spared. A read costs two short statements for its snapshot beside its own. An engine has two threads, a
+//! connection each, and up to [`Options::readers`] connections for reading, each with a cache of at most 64 MB.
+//!
 //! ```
 //! use unforget_sqlite::{Database, Error, Options, Schema};
 //!
@@ -47,7 +69,8 @@
 //!
 //! # Limitations
 //!
-//! - Network file systems are not supported: neither SQLite's log nor kernel locks work there.
+//! - Network file systems are refused unless allowed: neither SQLite's log nor kernel locks are dependable there. File
+//!   systems in user space, such as sshfs, and all those of Windows are not recognised.
 //! - Databases in one directory share one turn; give each its own directory if they are busy at the same time.
 //! - An operation that never returns holds the turn for as long. Callers of later batches get [`Error::Busy`] at
 //!   their deadline; those that share its batch wait with it.
@@ -61,7 +84,9 @@
 //!   [`Stats::wal`]. [`Options::max_read`] ends its statements, and cannot end a closure between them.
 //! - A program that does not use this crate runs SQLite's own checkpoints inside its commits.
 //! - [`Database::backup`] and [`Database::restore`] do not work on Windows, where the new file cannot be opened twice.
-//! - A process that is forked after opening a database gets [`Error::Forked`] in the child.
+//! - The child of a process that opened a database and was forked gets [`Error::Forked`] for every database, until it
+//!   starts a program (`exec`). If the parent is killed while it has the turn, the turn stays taken while such a child
+//!   lives.
 //! - Runs on Linux; the code for macOS and Windows is written but has not been tested there.
 
 #![forbid(unsafe_code)]
@@ -78,9 +103,11 @@ mod file;
 mod guard;
 mod here;
 mod limit;
+mod memory;
 mod migrate;
 mod op;
 mod options;
+mod process;
 mod readers;
 mod restore;
 mod settings;

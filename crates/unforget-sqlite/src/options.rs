@@ -38,6 +38,7 @@ pub struct Options {
     pub(crate) queued_bytes: usize,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) max_read: Option<Duration>,
+    pub(crate) network: bool,
 }
 
 impl Default for Options {
@@ -51,6 +52,7 @@ impl Default for Options {
             queued_bytes: 64 << 20,
             checkpoints: Checkpoints::default(),
             max_read: None,
+            network: false,
         }
     }
 }
@@ -110,6 +112,17 @@ impl Options {
     #[must_use]
     pub fn max_read(mut self, age: Duration) -> Self {
         self.max_read = Some(age);
+        self
+    }
+
+    /// Sets whether a file on a network file system is opened; refused with
+    /// [`Error::NetworkFileSystem`](crate::Error::NetworkFileSystem) unless set.
+    ///
+    /// With it, one machine alone may use the file, if the file system has locks and shared memory at all. sshfs and
+    /// others in user space are not recognised, nor is any on Windows.
+    #[must_use]
+    pub fn allow_network_file_system(mut self, allow: bool) -> Self {
+        self.network = allow;
         self
     }
 

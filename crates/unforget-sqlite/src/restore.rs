@@ -9,7 +9,7 @@ use unforget_fs::Turnstile;
 use unforget_sync::{Backoff, SystemClock, retry};
 
 use crate::backup::{Scratch, remove_side_files};
-use crate::{Blocker, Error, Options, Result, engine, file, here};
+use crate::{Blocker, Error, Options, Result, engine, file, here, settings};
 
 /// Copies the database in `from` over the one in `to`.
 pub(crate) fn run(from: &Path, to: &Path) -> Result<()> {
@@ -25,12 +25,18 @@ fn copy(scratch: &Scratch, from: &Path) -> Result<()> {
         let faults = vec!["the file is empty".to_owned()];
         return Err(Error::Unsound { path: from.to_path_buf(), faults });
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut source = Connection::open_with_flags(from, flags)?;
+    let mut source = open_source(from)?;
     source.set_transaction_behavior(TransactionBehavior::Deferred);
     let snapshot = source.transaction()?;
     snapshot.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     scratch.fill(&snapshot, &mut |_| ControlFlow::Continue(()))
+}
+
+pub(crate) fn open_source(from: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let source = Connection::open_with_flags(from, flags)?;
+    settings::apply_reader(&source, Options::default().busy_wait())?;
+    Ok(source)
 }
 
 /// A place that nobody uses, with the right to put something there.
@@ -94,10 +100,10 @@ fn lock_out(to: &Path) -> Result<Option<Connection>> {
     }
 }
 
-fn try_lock_out(to: &Path) -> Result<Connection> {
+pub(crate) fn try_lock_out(to: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(to, flags)?;
-    conn.busy_timeout(Duration::ZERO)?;
+    settings::apply_claim(&conn)?;
     conn.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
     conn.execute_batch("BEGIN EXCLUSIVE")?;
     Ok(conn)

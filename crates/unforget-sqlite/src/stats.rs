@@ -3,7 +3,7 @@
 use crate::HeldRead;
 
 /// Figures about one engine since it was started.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Stats {
@@ -26,7 +26,7 @@ pub struct Stats {
 }
 
 /// Figures about the write-ahead log. Frames are pages with a header of 24 bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Wal {

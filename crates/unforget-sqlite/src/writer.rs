@@ -25,7 +25,7 @@ use crate::checkpoint::{Checkpointer, keep_log};
 use crate::engine::{self, Shared};
 use crate::guard::Guard;
 use crate::op::{ExclusiveOp, Op, Reply};
-use crate::{Error, Options, Result, here, settings};
+use crate::{Error, Options, Result, here, process, settings};
 
 pub(crate) struct Writer {
     consumer: Consumer<Op, Reply>,
@@ -37,7 +37,7 @@ pub(crate) struct Writer {
 
 /// What writing takes: for whoever has the consumer's seat in the queue, and nobody else.
 pub(crate) struct Desk {
-    conn: Connection,
+    pub(crate) conn: Connection,
     guard: Guard,
     turnstile: Turnstile,
     /// How long a batch that lost its transaction waits for the next one.
@@ -229,7 +229,7 @@ fn transact(
     let (members, alone) = sort(take());
     let outcome = Batch::run(conn, guard, patience, members);
     shared.count(&outcome);
-    if outcome.poisoned {
+    if outcome.poisoned && process::check().is_ok() {
         empty_log_or_end(conn, shared);
     }
     Some((outcome.told, alone))

@@ -1,11 +1,12 @@
 //! What only the kernel can do: a disk that is full, a file that cannot be written, a process killed at any moment.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use unforget::unforget_sqlite::{Database, Durability, Error, Options};
+use unforget::unforget_sqlite::{Database, Durability, Error, Existing, Options};
 
 use super::{found, notes, open, write};
 use crate::child::{Child, kills, say};
@@ -29,6 +30,36 @@ pub(crate) fn fill(directory: &Path) {
     drop(db);
     assert_eq!(found(&directory.join("notes.db")), ("ok".to_owned(), stored.clone()));
     say(&format!("stored {}", stored.len()));
+}
+
+/// Role: makes a backup on a disk of its own that has no room for it.
+pub(crate) fn back_up(directory: &Path) {
+    let db = open(directory, Options::default()).expect("there is room");
+    for n in 0..160 {
+        write(&db, n).expect("there is room");
+        if n % 20 == 19 {
+            db.checkpoint_now().expect("nobody is in the way");
+        }
+    }
+    fs::write(directory.join("ballast"), vec![1; 1400 << 10]).expect("there is room");
+    let names = || fs::read_dir(directory).expect("it is there").count();
+    let (before, copy) = (names(), directory.join("copy.db"));
+    let error = db
+        .backup(&copy, Existing::Refuse, |_| ControlFlow::Continue(()))
+        .expect_err("there is no room for two");
+    assert!(matches!(error, Error::Full { .. }), "{error:?}");
+    assert_eq!(names(), before, "nothing of the copy is left");
+    write(&db, 1_000).expect("its room was given back");
+    assert_eq!(notes(&db).expect("it can be read").len(), 161);
+    say("refused");
+}
+
+/// Role: finds a database in a directory that nobody may write.
+pub(crate) fn look_in(directory: &Path) {
+    match Database::open(directory.join("notes.db"), Options::default()) {
+        Err(error) => say(&format!("refused: {error}")),
+        Ok(db) => say(&format!("opened: {:?}", notes(&db))),
+    }
 }
 
 /// Role: finds a file of one note that it may read and not write.
@@ -78,6 +109,45 @@ fn a_disk_that_is_full_refuses_and_goes_on_when_there_is_room() {
         Ok(said) => println!("a full disk: {said:?}"),
         Err(reason) => println!("skipped, no small disk can be mounted: {reason}"),
     }
+}
+
+#[test]
+fn a_backup_on_a_full_disk_is_refused_and_leaves_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mount = format!("mount -t tmpfs -o size=2m tmpfs '{}' && exec \"$@\"", directory.path().display());
+    let unshare = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", &mount, "sh"];
+    match child_under(&unshare, "back-up", directory.path()) {
+        Ok(said) => assert_eq!(said, ["refused"]),
+        Err(reason) => println!("skipped, no small disk can be mounted: {reason}"),
+    }
+}
+
+#[test]
+fn a_directory_that_may_only_be_read_is_told_and_left() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let db = open(directory.path(), Options::default()).expect("it opens");
+    write(&db, 1).expect("it is written");
+    db.close().expect("nobody is in the way");
+    drop(db);
+    let path = directory.path().join("notes.db");
+    let before = fs::read(&path).expect("it is there");
+    let remount = format!(
+        "mount --bind '{0}' '{0}' && mount -o remount,bind,ro '{0}' && exec \"$@\"",
+        directory.path().display()
+    );
+    let unshare = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", &remount, "sh"];
+    match child_under(&unshare, "look-in", directory.path()) {
+        Ok(said) => {
+            println!("{said:?}");
+            let [said] = &said[..] else { panic!("{said:?}") };
+            assert!(
+                said.starts_with("refused: ") && said.contains("turn."),
+                "it names what it needs: {said}"
+            );
+        }
+        Err(reason) => println!("skipped, nothing can be mounted for reading only: {reason}"),
+    }
+    assert_eq!(fs::read(&path).expect("it is there"), before);
 }
 
 #[test]

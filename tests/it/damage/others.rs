@@ -1,7 +1,9 @@
 //! Other programs on the file: one that keeps it locked, one that keeps reading.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use unforget::unforget_sqlite::rusqlite::Connection;
@@ -45,6 +47,41 @@ fn a_foreign_process_that_keeps_the_file_locked_costs_its_deadline_and_nothing_e
     foreign.finish();
     write(&db, 4).expect("the file is free");
     assert_eq!(notes(&db).expect("it can be read"), [1, 4, 1_000], "what was given up was not done later");
+}
+
+/// The command of the SQLite project, where it is installed, as a person would use it beside a program.
+#[test]
+fn the_sqlite3_command_that_keeps_the_file_locked_costs_its_deadline_and_nothing_else() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let options = Options::default().deadline(DEADLINE).busy_timeout(Duration::from_millis(20));
+    let db = open(directory.path(), options).expect("it opens");
+    write(&db, 1).expect("nobody is in the way");
+    let spawned = Command::new("sqlite3")
+        .arg(directory.path().join("notes.db"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut sqlite3) = spawned else {
+        println!("skipped, there is no sqlite3 command here");
+        return;
+    };
+    let mut input = sqlite3.stdin.take().expect("it is piped");
+    let mut answers = BufReader::new(sqlite3.stdout.take().expect("it is piped")).lines();
+    writeln!(input, "BEGIN IMMEDIATE; INSERT INTO note VALUES (7, 'by hand'); SELECT 'locked';")
+        .expect("it listens");
+    assert_eq!(answers.next().and_then(std::io::Result::ok).as_deref(), Some("locked"));
+    let since = Instant::now();
+    match write(&db, 2) {
+        Err(Error::Busy { waited, blocker: Some(Blocker::Foreign), .. }) => assert!(waited >= DEADLINE),
+        other => panic!("{other:?}"),
+    }
+    assert!(since.elapsed() < DEADLINE * 20, "the deadline is kept");
+    assert_eq!(notes(&db).expect("readers do not wait"), [1]);
+    writeln!(input, "COMMIT;").expect("it listens");
+    drop(input);
+    assert!(sqlite3.wait().expect("it ends").success());
+    write(&db, 3).expect("the file is free");
+    assert_eq!(notes(&db).expect("it can be read"), [1, 3, 7], "what was given up was not done later");
 }
 
 #[test]

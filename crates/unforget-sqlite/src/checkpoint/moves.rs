@@ -55,6 +55,12 @@ impl Moves {
         Ok(Self { shared: Arc::clone(shared), conn, turnstile })
     }
 
+    /// The connection itself, whose settings are looked at.
+    #[cfg(test)]
+    pub(crate) fn conn(&self) -> &Connection {
+        &self.conn
+    }
+
     /// Moves what no reader holds back while others write.
     pub(crate) fn beside_writers(&self) -> Result<Answer> {
         checkpoint(&self.shared, &self.conn, PASSIVE)

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use unforget_sync::{SystemClock, WaitError};
 
 use super::{Database, ENGINES};
-use crate::{Check, Checkpoint, Error, Existing, Progress, Result, backup, check, file, here, restore};
+use crate::{
+    Check, Checkpoint, Error, Existing, Progress, Result, backup, check, file, here, process, restore,
+};
 
 impl Database {
     /// Copies the database, as it is at this moment, to the file `to`, while others read and write.
@@ -58,7 +60,7 @@ impl Database {
         mut progress: impl FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<()> {
         let place = Location::caller();
-        self.engine.check_process()?;
+        process::check()?;
         if !self.is_open() {
             // Another file may have the name by now, and nobody would know of which this is the backup.
             return Err(Error::Closed);
@@ -89,6 +91,7 @@ impl Database {
     /// A file at `to` that is too damaged for SQLite to lock is replaced without asking who has it open; an engine of
     /// this crate that has it open notices before its next write.
     pub fn restore(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+        process::check()?;
         restore::run(from.as_ref(), to.as_ref())
     }
 
@@ -107,7 +110,7 @@ impl Database {
     /// [`Error::Busy`] at the deadline; the checkpoint may still be done then. [`Error::Reentrant`] inside a write.
     /// [`Error::DiskFailed`] ends the engine: what is in the log stays there until the file is opened again.
     pub fn checkpoint_now(&self) -> Result<Checkpoint> {
-        self.engine.check_process()?;
+        process::check()?;
         if here::is_writing() {
             return Err(Error::Reentrant);
         }
@@ -175,7 +178,7 @@ impl Database {
         place: &'static Location<'static>,
         look: impl FnOnce(&rusqlite::Connection) -> Result<Check>,
     ) -> Result<Check> {
-        self.engine.check_process()?;
+        process::check()?;
         self.engine.readers.snapshot(place, look).map_err(|error| error.at(&self.key))
     }
 
@@ -193,7 +196,7 @@ impl Database {
 
     /// As [`close`](Self::close), with a deadline of its own; with zero, nothing more is started.
     pub fn close_within(&self, timeout: Duration) -> Result<()> {
-        self.engine.check_process()?;
+        process::check()?;
         ENGINES.forget(&self.key.to_path_buf(), &self.engine);
         self.engine.close(timeout)
     }

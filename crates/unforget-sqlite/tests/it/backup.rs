@@ -143,6 +143,99 @@ fn a_backup_is_one_private_file_and_replaces_another_only_when_asked() {
 }
 
 #[test]
+fn a_file_beside_a_database_is_not_replaced_by_a_backup() {
+    let store = Store::new();
+    insert(&store.db, "only in the log").unwrap();
+    let path = |name: &str| store.directory.path().join(name);
+    let good = path("good.db");
+    store.db.backup(&good, Existing::Refuse, go_on).unwrap();
+    for name in ["notes.db-wal", "notes.db-shm", "notes.db-journal", "turn.lock", "turn.queue"] {
+        let outcome = store.db.backup(path(name), Existing::Replace, go_on);
+        assert!(matches!(outcome, Err(Error::Io { .. })), "{name}: {outcome:?}");
+        let outcome = Database::restore(&good, path(name));
+        assert!(matches!(outcome, Err(Error::Io { .. })), "{name}: {outcome:?}");
+    }
+    insert(&store.db, "goes on").unwrap();
+    assert_eq!(notes(&store.path()).len(), 2, "what was only in the log is there");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_backup_over_another_name_of_the_database_is_refused() {
+    let store = Store::new();
+    insert(&store.db, "kept").unwrap();
+    let target = store.directory.path().join("other name.db");
+    let refused = |how: &str| {
+        let outcome = store.db.backup(&target, Existing::Replace, go_on);
+        assert!(matches!(outcome, Err(Error::Files(_))), "{how}: {outcome:?}");
+        let outcome = Database::restore(store.path(), &target);
+        assert!(matches!(outcome, Err(Error::Files(_))), "{how}: {outcome:?}");
+        fs::remove_file(&target).unwrap();
+    };
+    std::os::unix::fs::symlink(store.path(), &target).unwrap();
+    refused("a symbolic link");
+    fs::hard_link(store.path(), &target).unwrap();
+    refused("a hard link");
+    assert_eq!(store.bodies(), ["kept"]);
+}
+
+#[test]
+fn a_callback_that_panics_leaves_nothing_and_ends_nothing() {
+    let store = Store::with(Options::default().readers(1));
+    fill(&store.db);
+    let target = tempfile::tempdir().unwrap();
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        store.db.backup(target.path().join("copy.db"), Existing::Refuse, |_| {
+            std::panic::resume_unwind(Box::new("on purpose"))
+        })
+    }));
+    assert!(outcome.is_err(), "the panic is the caller's own");
+    assert!(names(target.path()).is_empty(), "{:?}", names(target.path()));
+    insert(&store.db, "the writer goes on").unwrap();
+    assert_eq!(store.bodies().len(), 1_001, "and the only connection for reading was given back");
+    store.db.backup(target.path().join("copy.db"), Existing::Refuse, go_on).unwrap();
+}
+
+#[test]
+fn a_restore_and_many_opens_at_once_end_with_the_old_or_the_new_database() {
+    let store = Store::new();
+    insert(&store.db, "backed up").unwrap();
+    let target = tempfile::tempdir().unwrap();
+    let (copy, live) = (store.directory.path().join("copy.db"), target.path().join("live.db"));
+    store.db.backup(&copy, Existing::Refuse, go_on).unwrap();
+    for round in 0..10 {
+        let wrote = std::thread::scope(|scope| {
+            let restoring = scope.spawn(|| Database::restore(&copy, &live));
+            let opening: Vec<_> = (0..3)
+                .map(|thread| {
+                    let live = &live;
+                    scope.spawn(move || {
+                        let db = Database::open(live, Options::default())?;
+                        db.migrate(&crate::store::SCHEMA)?;
+                        insert(&db, &format!("{round} {thread}")).map(|_| format!("{round} {thread}"))
+                    })
+                })
+                .collect();
+            let restored = restoring.join().unwrap();
+            assert!(matches!(restored, Ok(()) | Err(Error::InUse { .. })), "{restored:?}");
+            let wrote: Vec<_> = opening.into_iter().map(|thread| thread.join().unwrap()).collect();
+            (restored.is_ok(), wrote)
+        });
+        let (restored, wrote) = wrote;
+        let db = Database::open(&live, Options::default()).unwrap();
+        db.migrate(&crate::store::SCHEMA).unwrap();
+        assert!(db.check().unwrap().is_ok(), "one database, whole");
+        let bodies = bodies(&db);
+        if !restored {
+            assert!(
+                wrote.iter().flatten().all(|body| bodies.contains(body)),
+                "nothing was replaced: {bodies:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_file_that_took_the_name_meanwhile_is_kept() {
     let store = Store::new();
     let copy = store.directory.path().join("copy.db");

@@ -24,6 +24,12 @@ fn entry() {
         "hold" => hold(Path::new(&file)),
         "read" => read(Path::new(&file)),
         "write" => crate::checkpoint::write_from_a_child(Path::new(&file)),
+        #[cfg(unix)]
+        "fork" => crate::fork::while_it_writes(Path::new(&file)),
+        #[cfg(unix)]
+        "fork inside" => crate::fork::inside_a_write(Path::new(&file)),
+        #[cfg(unix)]
+        "fork after" => crate::fork::after_the_last_handle(Path::new(&file)),
         _ => panic!("there is no role {role:?}"),
     }
 }

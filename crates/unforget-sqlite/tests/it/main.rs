@@ -8,8 +8,12 @@ mod batch;
 mod checkpoint;
 mod child;
 mod deadline;
+mod errors;
 mod fence;
+#[cfg(unix)]
+mod fork;
 mod life;
+mod memory;
 mod open;
 mod reading;
 mod store;

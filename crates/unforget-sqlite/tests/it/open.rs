@@ -1,6 +1,7 @@
 //! Files that are not what they should be.
 
 use std::fs;
+use std::sync::Arc;
 
 use unforget_sqlite::{Database, Error, Options, Result};
 
@@ -28,8 +29,16 @@ fn a_missing_directory_is_named() {
 fn a_directory_is_no_database() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("a.db")).unwrap();
-    let outcome = Database::open(directory.path().join("a.db"), Options::default());
-    assert!(matches!(outcome, Err(Error::Io { .. })), "{outcome:?}");
+    let refused = refusal(&directory.path().join("a.db"));
+    assert!(matches!(refused, unforget_fs::Error::NotRegular { .. }), "{refused:?}");
+}
+
+/// What the library for files says about `path`.
+fn refusal(path: &std::path::Path) -> unforget_fs::Error {
+    match Database::open(path, Options::default()) {
+        Err(Error::Files(why)) => Arc::into_inner(why).unwrap(),
+        other => unreachable!("it was not refused: {other:?}"),
+    }
 }
 
 #[cfg(unix)]
@@ -38,9 +47,26 @@ fn a_file_with_two_names_is_refused() {
     let store = Store::new();
     let (link, twin) = (store.directory.path().join("link.db"), store.directory.path().join("twin.db"));
     std::os::unix::fs::symlink(store.path(), &link).unwrap();
-    assert!(matches!(Database::open(&link, Options::default()), Err(Error::Io { .. })), "a symbolic link");
+    assert!(matches!(refusal(&link), unforget_fs::Error::Symlink { .. }), "a symbolic link");
     fs::hard_link(store.path(), &twin).unwrap();
-    assert!(matches!(Database::open(&twin, Options::default()), Err(Error::Io { .. })), "a hard link");
+    assert!(matches!(refusal(&twin), unforget_fs::Error::HardLinked { links: 2, .. }), "a hard link");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_of_another_user_is_refused_and_left() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("theirs.db");
+    fs::write(&path, "").unwrap();
+    let another = fs::metadata(&path).unwrap().uid() + 1;
+    if let Err(error) = chown(&path, Some(another), None) {
+        println!("skipped, only root may give a file away: {error}");
+        return;
+    }
+    assert!(matches!(refusal(&path), unforget_fs::Error::ForeignOwner { uid, .. } if uid == another));
+    let beside = fs::read_dir(directory.path()).unwrap().count();
+    assert_eq!(beside, 1, "nothing was made beside it that its owner could not write");
 }
 
 #[cfg(unix)]

@@ -37,6 +37,13 @@ impl Store {
         Self { directory, db }
     }
 
+    /// With a database in memory; the directory is for what the test puts beside it.
+    pub(crate) fn in_memory() -> Self {
+        let db = Database::in_memory(Options::default()).unwrap();
+        db.migrate(&SCHEMA).unwrap();
+        Self { directory: tempfile::tempdir().unwrap(), db }
+    }
+
     pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("notes.db")
     }
