@@ -20,8 +20,8 @@ pub use options::LockOptions;
 pub use owner::Owner;
 pub(crate) use owner::{RECORD_LIMIT, Record};
 pub(crate) use place::{
-    Locked, Mode, is_named, open_existing, open_regular, read_at, read_content, read_record, write_line,
-    write_record,
+    Locked, Mode, is_named, open_existing, open_own, open_regular, read_at, read_content, read_record,
+    write_line, write_record,
 };
 pub use shared::SharedLock;
 pub(crate) use waiting::{Refusal, wait};

@@ -56,7 +56,7 @@ fn metadata(path: &Path) -> Result<Option<Metadata>> {
 }
 
 #[cfg(unix)]
-fn identify(metadata: &Metadata) -> FileId {
+pub(crate) fn identify(metadata: &Metadata) -> FileId {
     use std::os::unix::fs::MetadataExt;
     FileId { device: metadata.dev(), number: metadata.ino() }
 }
@@ -69,7 +69,7 @@ fn names(metadata: &Metadata) -> u64 {
 
 /// Windows does not let an open database be replaced, so every file of a name is the same one.
 #[cfg(not(unix))]
-fn identify(_: &Metadata) -> FileId {
+pub(crate) fn identify(_: &Metadata) -> FileId {
     FileId { device: 0, number: 0 }
 }
 

@@ -62,7 +62,7 @@
 //! - A process that is forked after opening a database gets [`Error::Forked`] in the child.
 //! - Runs on Linux; the code for macOS and Windows is written but has not been tested there.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod backup;
 mod batch;
@@ -73,6 +73,7 @@ mod database;
 mod engine;
 mod error;
 mod file;
+mod generation;
 mod guard;
 mod here;
 mod migrate;
@@ -92,6 +93,7 @@ pub use crate::check::Check;
 pub use crate::checkpoint::{Checkpoint, Checkpoints};
 pub use crate::database::{Database, Ticket};
 pub use crate::error::{Blocker, Error, Result};
+pub use crate::generation::{Changes, Generation, Moment};
 pub use crate::migrate::Schema;
 pub use crate::options::{Durability, Options};
 pub use crate::stats::{Stats, Wal};

@@ -101,8 +101,13 @@ pub(crate) fn is_named(dir: &Dir, name: &OsStr, file: &File) -> io::Result<bool>
 /// A FIFO, a device or a link could redirect or block us, and the record would be written into whatever it
 /// is.
 pub(crate) fn open_regular(dir: &Dir, name: &OsStr) -> Result<File, Error> {
+    open_own(dir, name, Open::OrCreate)
+}
+
+/// Opens a file, and refuses what another user or another name could reach.
+pub(crate) fn open_own(dir: &Dir, name: &OsStr, open: Open) -> Result<File, Error> {
     let path = dir.join(name);
-    let file = dir.open_file(name, Open::OrCreate).map_err(|e| open_error(dir, name, e))?;
+    let file = dir.open_file(name, open).map_err(|e| open_error(dir, name, e))?;
     let entry = dir::entry_of(&file).map_err(|e| Error::io("look at", &path, e))?;
     if !entry.is_regular() {
         return Err(Error::NotRegular { path, found: entry.kind().as_str() });
