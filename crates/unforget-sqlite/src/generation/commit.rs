@@ -28,13 +28,13 @@ pub(super) fn is_known(value: u64) -> bool {
 #[derive(Debug)]
 #[must_use = "the counter says that a commit is under way until this is told its outcome"]
 pub(crate) struct Commit<'a> {
-    counter: &'a AtomicU64,
+    pub(super) counter: &'a AtomicU64,
     /// Counts those that followed one whose outcome was open, and ended well.
-    healed: &'a AtomicU64,
+    pub(super) healed: &'a AtomicU64,
     /// Whether the counter was even before.
-    was_known: bool,
+    pub(super) was_known: bool,
     /// Whether this one writes for certain.
-    overwrites: bool,
+    pub(super) overwrites: bool,
 }
 
 impl<'a> Commit<'a> {
