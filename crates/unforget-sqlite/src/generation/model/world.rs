@@ -35,8 +35,8 @@ type Version = u8;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct World {
     counter: u64,
-    /// Who has the turn.
-    turn: Option<u8>,
+    /// Whether somebody has the turn.
+    turn: bool,
     /// What the log's index knows.
     committed: Version,
     /// A transaction that is whole in the log's file, and which the index does not know.
@@ -52,17 +52,18 @@ pub(super) struct World {
     wrong: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Process {
     is_alive: bool,
     writes: u8,
     writer: Writer,
     reader: Reader,
-    copy: Option<(Option<Moment>, Version)>,
+    /// What it read, and the counter that it is of.
+    copy: Option<(u64, Version)>,
 }
 
 /// What a process does under the turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Writer {
     Idle,
     Began(Work),
@@ -77,14 +78,14 @@ enum Writer {
     Resetting,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Work {
     Write,
     Heal,
 }
 
 /// A [`Commit`] between two steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Pending {
     was_known: bool,
     overwrites: bool,
@@ -99,14 +100,17 @@ enum End {
 }
 
 /// A read began when `known` was so, and loaded the counter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Reader {
     Idle,
-    Loaded(Version, Option<Moment>),
+    Loaded(Version, Option<u64>),
     Read(Version, Version),
 }
 
-type Steps = Vec<(String, World)>;
+type Steps = Vec<(Name, World)>;
+
+/// Which process does what; processes are numbered anew after each step.
+pub(super) type Name = (usize, &'static str);
 
 impl World {
     pub(super) fn new(limits: Limits) -> Self {
@@ -119,7 +123,7 @@ impl World {
         };
         Self {
             counter: 0,
-            turn: None,
+            turn: false,
             committed: 0,
             left: None,
             torn: false,
@@ -176,8 +180,27 @@ impl World {
         }
     }
 
-    fn now(&self) -> Option<Moment> {
-        Moment::of(self.counter, 1)
+    /// The value that a reader may take for the moment of a copy.
+    fn tag(&self) -> Option<u64> {
+        Moment::of(self.counter, 1).map(|_| self.counter)
+    }
+
+    fn is_current(&self, tag: u64) -> bool {
+        let now = Moment::of(self.counter, 1);
+        now.is_some() && now == Moment::of(tag, 1)
+    }
+
+    /// The same for whoever looks from outside: the counter only grows, so what carries an older value is out of date
+    /// for ever; and it does not matter which process is which.
+    fn tidied(mut self) -> Self {
+        for process in &mut self.processes {
+            process.copy = process.copy.filter(|(tag, _)| *tag >= self.counter);
+            if let Reader::Loaded(_, tag) = &mut process.reader {
+                *tag = tag.filter(|tag| *tag >= self.counter);
+            }
+        }
+        self.processes.sort_unstable();
+        self
     }
 
     /// A read ends that began when `floor` was known.
@@ -200,20 +223,17 @@ impl Step<'_> {
     }
 
     /// One thing that may happen next.
-    fn may(&mut self, what: &str, change: impl FnOnce(&mut World, &mut Process)) {
+    fn may(&mut self, what: &'static str, change: impl FnOnce(&mut World, &mut Process)) {
         let mut world = self.world.clone();
         let mut process = world.processes[self.me];
         change(&mut world, &mut process);
         world.processes[self.me] = process;
-        self.steps.push((format!("process {} {what}", self.me), world));
+        self.steps.push(((self.me, what), world.tidied()));
     }
 
     fn kill(&mut self) {
-        let me = u8::try_from(self.me).expect("there are three");
         self.may("is killed", |world, process| {
-            if world.turn == Some(me) {
-                world.turn = None;
-            }
+            world.turn &= matches!(process.writer, Writer::Idle | Writer::Acknowledging(_));
             *process = Process {
                 is_alive: false,
                 writes: 0,
@@ -228,20 +248,17 @@ impl Step<'_> {
         let process = self.world.processes[self.me];
         let tags_after = self.has(Flaw::TagAfterRead);
         match process.reader {
-            Reader::Idle => {
-                let now = self.world.now();
-                match process.copy {
-                    Some((tag, version)) if now.is_some() && now == tag => {
-                        self.may("answers its copy", |world, _| world.answer(version, world.known));
-                    }
-                    _ => self.may("begins to read", |world, process| {
-                        process.reader = Reader::Loaded(world.known, now);
-                    }),
+            Reader::Idle => match process.copy {
+                Some((tag, version)) if self.world.is_current(tag) => {
+                    self.may("answers its copy", |world, _| world.answer(version, world.known));
                 }
-            }
+                _ => self.may("begins to read", |world, process| {
+                    process.reader = Reader::Loaded(world.known, world.tag());
+                }),
+            },
             Reader::Loaded(floor, tag) => self.may("reads the database", |world, process| {
                 world.look_at_the_index();
-                process.copy = Some((tag, world.committed));
+                process.copy = tag.map(|tag| (tag, world.committed));
                 process.reader = Reader::Idle;
                 if tags_after {
                     process.reader = Reader::Read(floor, world.committed);
@@ -251,7 +268,7 @@ impl Step<'_> {
                 }
             }),
             Reader::Read(floor, version) => self.may("loads the counter", |world, process| {
-                process.copy = Some((world.now(), version));
+                process.copy = world.tag().map(|tag| (tag, version));
                 process.reader = Reader::Idle;
                 world.answer(version, floor);
             }),
@@ -270,7 +287,7 @@ impl Step<'_> {
             }),
             Writer::Committed(work, pending, version) => self.even(work, pending, version),
             Writer::Ended(work, version) => self.may("gives the turn back", |world, process| {
-                world.turn = None;
+                world.turn = false;
                 process.writer = match work {
                     Work::Write => Writer::Acknowledging(version),
                     Work::Heal => Writer::Idle,
@@ -281,7 +298,7 @@ impl Step<'_> {
                 process.writer = Writer::Idle;
             }),
             Writer::Resetting => self.may("has cut the log", |world, process| {
-                (world.torn, world.left, world.turn) = (false, None, None);
+                (world.torn, world.left, world.turn) = (false, None, false);
                 process.writer = Writer::Idle;
             }),
         }
@@ -295,15 +312,14 @@ impl Step<'_> {
                 world.counter += 1;
             });
         }
-        if self.world.turn.is_some() {
+        if self.world.turn {
             return;
         }
-        let me = u8::try_from(self.me).ok();
         if self.world.processes[self.me].writes > 0 {
             self.may("has the turn to write", |world, process| {
                 world.look_at_the_index();
                 process.writes -= 1;
-                (world.turn, process.writer) = (me, Writer::Began(Work::Write));
+                (world.turn, process.writer) = (true, Writer::Began(Work::Write));
             });
         }
         if unknown && self.world.heals > 0 {
@@ -315,7 +331,7 @@ impl Step<'_> {
                     return;
                 }
                 world.look_at_the_index();
-                (world.turn, process.writer) = (me, Writer::Began(Work::Heal));
+                (world.turn, process.writer) = (true, Writer::Began(Work::Heal));
             });
         }
         if self.world.resets > 0 {
@@ -323,7 +339,7 @@ impl Step<'_> {
                 world.look_at_the_index();
                 world.resets -= 1;
                 world.torn = true;
-                (world.turn, process.writer) = (me, Writer::Resetting);
+                (world.turn, process.writer) = (true, Writer::Resetting);
             });
         }
     }
