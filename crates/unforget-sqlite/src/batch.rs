@@ -179,7 +179,7 @@ impl<'a> Batch<'a> {
         let commit = announce(self.conn, self.counter);
         match self.conn.execute_batch("COMMIT") {
             Ok(()) => {
-                commit.map(Commit::committed);
+                commit.committed();
                 self.outcome.commits += 1;
                 for (member, reply) in members.into_iter().zip(answers) {
                     self.outcome.tell(member, reply);
@@ -193,15 +193,15 @@ impl<'a> Batch<'a> {
     }
 
     /// What is certainly not in the file ends the announced commit; anything else leaves its outcome open.
-    fn commit_failed(&mut self, members: Vec<Member>, source: rusqlite::Error, commit: Option<Commit<'_>>) {
+    fn commit_failed(&mut self, members: Vec<Member>, source: rusqlite::Error, commit: Commit<'_>) {
         self.rollback();
         match source.sqlite_error_code() {
             Some(ErrorCode::ConstraintViolation) if members.len() > 1 => {
-                commit.map(Commit::undone);
+                commit.undone();
                 self.run_each_alone(members);
             }
             Some(ErrorCode::ConstraintViolation | ErrorCode::DiskFull | ErrorCode::DatabaseBusy) => {
-                commit.map(Commit::undone);
+                commit.undone();
                 self.outcome.fail_all(members, &Error::classify(source));
             }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
@@ -289,8 +289,8 @@ pub(crate) fn begin(conn: &Connection) -> Result<()> {
 }
 
 /// Says to every process that the transaction of `conn` is about to be committed.
-fn announce<'a>(conn: &Connection, counter: &'a Counter) -> Option<Commit<'a>> {
-    counter.begin().map(|commit| commit.overwriting(|| write_the_same(conn).is_ok()))
+fn announce<'a>(conn: &Connection, counter: &'a Counter) -> Commit<'a> {
+    counter.begin().overwriting(|| write_the_same(conn).is_ok())
 }
 
 /// Writes for certain and changes nothing: one page, with a value that it had.
@@ -304,7 +304,7 @@ pub(crate) fn heal(conn: &Connection, counter: &Counter) -> Result<()> {
     begin(conn)?;
     let commit = announce(conn, counter);
     conn.execute_batch("COMMIT").map_err(Error::classify)?;
-    commit.map(Commit::committed);
+    commit.committed();
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use unforget_fs::Turnstile;
 use unforget_sync::{Backoff, SystemClock, retry};
 
 use crate::backup::{Scratch, remove_side_files};
-use crate::generation::{Commit, Counter};
+use crate::generation::Counter;
 use crate::{Blocker, Error, Options, Result, engine, file, here};
 
 /// Copies the database in `from` over the one in `to`.
@@ -75,7 +75,7 @@ impl Claim {
             counter.open_existing()?;
             let commit = counter.begin();
             scratch.place(|| remove_side_files(&to))?;
-            commit.map(Commit::nothing_is_left);
+            commit.nothing_is_left();
             Ok(())
         })
     }

@@ -23,7 +23,7 @@ use unforget_sync::{Backoff, Clock, Completer, Consumer, Entry, SystemClock, Tic
 use crate::batch::{self, Batch, Member, Told};
 use crate::checkpoint::Checkpointer;
 use crate::engine::{self, Shared};
-use crate::generation::{self, Commit, Counter};
+use crate::generation::{self, Counter};
 use crate::guard::Guard;
 use crate::op::{ExclusiveOp, Op, Reply};
 use crate::{Error, Options, Result, here, settings};
@@ -339,7 +339,7 @@ impl Alone {
         let commit = counter.begin();
         let ran = catch_unwind(AssertUnwindSafe(|| (self.run)(conn))).map_err(batch::panicked);
         if ran.as_ref().is_ok_and(|ran| ran.keep) {
-            commit.map(Commit::undone);
+            commit.undone();
         }
         Told { completer: self.completer, reply: ran.map(|ran| ran.answer), spent: None }
     }

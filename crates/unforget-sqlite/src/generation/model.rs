@@ -8,11 +8,13 @@
 //! The wrong protocols are ours with one step changed. That each is found wrong makes the silence about ours worth
 //! something.
 
+mod steps;
 mod world;
 
 use std::collections::HashMap;
 
-use world::{Flaw, Limits, Name, World};
+use steps::Flaw;
+use world::{Limits, Name, World};
 
 /// How each state was first reached.
 type Found = HashMap<World, Option<(World, Name)>>;

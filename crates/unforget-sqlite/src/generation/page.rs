@@ -37,6 +37,8 @@ pub(crate) struct Counter {
     database: u64,
     first: OnceLock<Box<Place>>,
     healed: AtomicU64,
+    /// What is moved while no file is open; nobody looks at it.
+    nowhere: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,7 @@ impl Counter {
             database: name(database.file_name().unwrap_or_default()),
             first: OnceLock::new(),
             healed: AtomicU64::new(0),
+            nowhere: AtomicU64::new(UNKNOWN),
         }
     }
 
@@ -94,17 +97,15 @@ impl Counter {
         is_known(self.value())
     }
 
-    /// Says that the outcome of a commit is open from now on; `None` while no file is open.
-    pub(crate) fn begin(&self) -> Option<Commit<'_>> {
-        Some(Commit::begin(self.place()?.counter(), &self.healed))
+    /// Under the turn, says that the outcome of a commit is open from now on.
+    pub(crate) fn begin(&self) -> Commit<'_> {
+        Commit::begin(self.place().map_or(&self.nowhere, Place::counter), &self.healed)
     }
 
     /// Under the turn, where the log has just been cut to nothing: what a commit left is in the file or gone.
     pub(crate) fn nothing_is_left(&self) {
-        if !self.is_known()
-            && let Some(commit) = self.begin()
-        {
-            commit.nothing_is_left();
+        if !self.is_known() {
+            self.begin().nothing_is_left();
         }
     }
 
