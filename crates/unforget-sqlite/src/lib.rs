@@ -10,6 +10,8 @@
 //!   for each other.
 //! - **The turn** is a kernel lock on a file beside the database, taken before a transaction begins and given back
 //!   after its commit. It is released by the kernel when its holder dies.
+//! - [`Database::generation`] tells whether what was read is still up to date, across processes and without a query;
+//!   [`Database::changes`] waits until it is not.
 //! - Programs that do not know the turn, such as the `sqlite3` command, are met with a busy timeout and backoff.
 //!
 //! | [`Durability`] | a crash of any process | power loss |
@@ -59,6 +61,9 @@
 //! - A read that never ends keeps the write-ahead log from being cut; it is named in [`Stats::wal`], not ended.
 //! - A program that does not use this crate runs SQLite's own checkpoints inside its commits.
 //! - [`Database::backup`] and [`Database::restore`] do not work on Windows, where the new file cannot be opened twice.
+//! - The file `generation` beside a database is mapped: cutting it short ends every process that has a database of the
+//!   directory open, by a signal. At most 63 databases of one directory ever get a counter in it.
+//! - In a forked child an inherited [`Generation`] is not told of foreign programs any more.
 //! - A process that is forked after opening a database gets [`Error::Forked`] in the child.
 //! - Runs on Linux; the code for macOS and Windows is written but has not been tested there.
 
