@@ -98,7 +98,7 @@ impl Generation {
         Self { board }
     }
 
-    /// Answers the present moment; three loads and no system call.
+    /// Answers the present moment, by a few loads and no system call.
     ///
     /// `None` while a commit is under way anywhere, or the outcome of one is open; while nobody can look for foreign
     /// programs; and for ever once the engine was closed. Then only the database can tell what is in it.
@@ -162,11 +162,10 @@ impl Board {
         self.epoch.load(Ordering::Relaxed) == BLIND
     }
 
-    /// Nothing is up to date any more, for ever.
+    /// No epoch begins any more. The last one ends with the watcher.
     pub(crate) fn close(&self) {
         let guard = self.lock.lock();
         self.closed.store(true, Ordering::Relaxed);
-        self.go_blind();
         drop(guard);
         self.news.notify_all();
     }

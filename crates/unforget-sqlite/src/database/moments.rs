@@ -8,6 +8,10 @@ impl Database {
     ///
     /// The first call starts a thread with a connection of its own, which looks for changes by foreign programs.
     ///
+    /// # Blocking
+    ///
+    /// The first call waits for whoever recovers the database, at most for the busy timeout.
+    ///
     /// # Errors
     ///
     /// [`Error::Closed`]; [`Error::Page`] if somebody put something else in the place of the file `generation`.

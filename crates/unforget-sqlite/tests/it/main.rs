@@ -10,6 +10,7 @@ mod child;
 mod deadline;
 mod fence;
 mod generation;
+#[cfg(unix)]
 mod generation_page;
 mod generation_processes;
 mod life;
