@@ -170,8 +170,15 @@ impl Step<'_> {
     }
 
     fn announce(&mut self, work: Work) {
+        self.announce_writing(work, "is about to commit", !self.has(Flaw::EmptyCommitHeals));
+        if !is_known(self.world.counter) {
+            self.announce_writing(work, "is about to commit and cannot write over what is left", false);
+        }
+    }
+
+    fn announce_writing(&mut self, work: Work, what: &'static str, writes: bool) {
         let flaw = self.flaw;
-        self.may("is about to commit", |world, process| {
+        self.may(what, |world, process| {
             let pending = match flaw {
                 Some(Flaw::NeverOdd) => Pending { was_known: true, overwrites: false },
                 Some(Flaw::OneMore) => {
@@ -180,7 +187,6 @@ impl Step<'_> {
                 }
                 _ => world.with_commit(|counter| {
                     let healed = AtomicU64::new(0);
-                    let writes = flaw != Some(Flaw::EmptyCommitHeals);
                     let commit = Commit::begin(counter, &healed).overwriting(|| writes);
                     Pending { was_known: commit.was_known, overwrites: commit.overwrites }
                 }),
