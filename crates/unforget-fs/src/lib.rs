@@ -161,7 +161,7 @@ pub use git_lock::GitLock;
 pub use journal::{Journal, JournalError, JournalOptions, JournalReader, JournalRecord, TornTail};
 pub use lease::Lease;
 pub use lock_file::{LockFile, LockOptions, Owner, SharedLock};
-pub use private_file::{check_own_file, ensure_file};
+pub use private_file::{check_own_file, ensure_file, open_file};
 pub use replace::{Durability, ReplaceOptions, SymlinkPolicy, replace, replace_if, replace_many};
 pub use secure_dir::SecureDir;
 pub use sweep::{Swept, sweep_orphans};

@@ -1,11 +1,13 @@
-//! An empty file for another library to fill.
+//! Files for others to fill: an empty one for a library, an open one for memory that processes share.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use crate::Error;
 use crate::dir::{self, open_parent};
 use crate::disk::{Disk, Kind, Open, RealDisk, sync_names, uninterrupted};
+use crate::own_file;
 
 /// Makes sure that `path` is a file, and creates it empty, durably and for its owner only if there is none.
 ///
@@ -80,9 +82,49 @@ pub(crate) fn ensure_on<D: Disk>(disk: &D, path: &Path) -> Result<bool, Error> {
     Ok(created)
 }
 
+/// Opens a file that exists for reading and writing, such as one to be mapped; `None` if nothing has the name.
+///
+/// It is the file itself and this user's, and has no other name: nobody else chose what is written to.
+///
+/// # Errors
+///
+/// [`Error::Symlink`], [`Error::NotRegular`], [`Error::HardLinked`], [`Error::ForeignOwner`], [`Error::Io`].
+///
+/// # Examples
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("counters");
+/// assert!(unforget_fs::open_file(&path)?.is_none());
+/// unforget_fs::ensure_file(&path)?;
+/// assert_eq!(unforget_fs::open_file(&path)?.expect("it was created").metadata()?.len(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn open_file(path: &Path) -> Result<Option<File>, Error> {
+    let (directory, name) = open_parent(&RealDisk, path)?;
+    match own_file::open(&RealDisk, &directory, &name, Open::Write) {
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        outcome => outcome.map(Some),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_opened_by_its_own_and_only_name() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        ensure_file(&at("page")).unwrap();
+        assert!(open_file(&at("page")).unwrap().is_some());
+        std::os::unix::fs::symlink(at("page"), at("link")).unwrap();
+        assert!(matches!(open_file(&at("link")), Err(Error::Symlink { .. })));
+        assert!(matches!(open_file(root.path()), Err(Error::NotRegular { .. })));
+        std::fs::hard_link(at("page"), at("second")).unwrap();
+        assert!(matches!(open_file(&at("page")), Err(Error::HardLinked { .. })));
+    }
 
     #[test]
     fn a_missing_file_is_created_empty_and_an_existing_one_is_kept() {

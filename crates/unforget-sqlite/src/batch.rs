@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode};
 use unforget_sync::{Backoff, Completer, SystemClock, retry};
 
+use crate::generation::{Commit, Counter};
 use crate::guard::Guard;
 use crate::op::{Reply, WriteOp};
 use crate::{Blocker, Error, Result, WriteTx, process};
@@ -79,6 +80,7 @@ impl Outcome {
 pub(crate) struct Batch<'a> {
     conn: &'a Connection,
     guard: &'a Guard,
+    counter: &'a Counter,
     patience: Duration,
     outcome: Outcome,
 }
@@ -90,10 +92,11 @@ impl<'a> Batch<'a> {
     pub(crate) fn run(
         conn: &'a Connection,
         guard: &'a Guard,
+        counter: &'a Counter,
         patience: Duration,
         members: Vec<Member>,
     ) -> Outcome {
-        let mut batch = Self { conn, guard, patience, outcome: Outcome::default() };
+        let mut batch = Self { conn, guard, counter, patience, outcome: Outcome::default() };
         batch.drive(members);
         if !conn.is_autocommit() {
             batch.rollback();
@@ -179,8 +182,10 @@ impl<'a> Batch<'a> {
             answers.into_iter().for_each(discard);
             return self.outcome.fail_all(members, &Error::Forked);
         }
+        let commit = announce(self.conn, self.counter);
         match self.conn.execute_batch("COMMIT") {
             Ok(()) => {
+                commit.committed();
                 self.outcome.commits += 1;
                 for (member, reply) in members.into_iter().zip(answers) {
                     self.outcome.tell(member, reply);
@@ -188,16 +193,21 @@ impl<'a> Batch<'a> {
             }
             Err(source) => {
                 answers.into_iter().for_each(discard);
-                self.commit_failed(members, source);
+                self.commit_failed(members, source, commit);
             }
         }
     }
 
-    fn commit_failed(&mut self, members: Vec<Member>, source: rusqlite::Error) {
+    /// What is certainly not in the file ends the announced commit; anything else leaves its outcome open.
+    fn commit_failed(&mut self, members: Vec<Member>, source: rusqlite::Error, commit: Commit<'_>) {
         self.rollback();
         match source.sqlite_error_code() {
-            Some(ErrorCode::ConstraintViolation) if members.len() > 1 => self.run_each_alone(members),
+            Some(ErrorCode::ConstraintViolation) if members.len() > 1 => {
+                commit.undone();
+                self.run_each_alone(members);
+            }
             Some(ErrorCode::ConstraintViolation | ErrorCode::DiskFull | ErrorCode::DatabaseBusy) => {
+                commit.undone();
                 self.outcome.fail_all(members, &Error::classify(source));
             }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
@@ -285,6 +295,26 @@ fn savepoint(conn: &Connection, sql: &str) -> Result<()> {
 
 pub(crate) fn begin(conn: &Connection) -> Result<()> {
     conn.execute_batch("BEGIN IMMEDIATE").map_err(Error::classify)
+}
+
+/// Says to every process that the transaction of `conn` is about to be committed.
+fn announce<'a>(conn: &Connection, counter: &'a Counter) -> Commit<'a> {
+    counter.begin().overwriting(|| write_the_same(conn).is_ok())
+}
+
+/// Writes for certain and changes nothing: one page, with a value that it had.
+fn write_the_same(conn: &Connection) -> Result<()> {
+    let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(conn.pragma_update(None, "user_version", version)?)
+}
+
+/// Commits nothing new, so that the outcome of every earlier commit is known.
+pub(crate) fn heal(conn: &Connection, counter: &Counter) -> Result<()> {
+    begin(conn)?;
+    let commit = announce(conn, counter);
+    conn.execute_batch("COMMIT").map_err(Error::classify)?;
+    commit.committed();
+    Ok(())
 }
 
 /// Drops what a caller made, such as an answer or the payload of a panic. Its destructor is the caller's code: one

@@ -1,5 +1,6 @@
 //! The handle: what callers hold.
 
+mod moments;
 mod upkeep;
 
 use std::marker::PhantomData;

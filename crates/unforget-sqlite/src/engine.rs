@@ -14,6 +14,7 @@ use unforget_sync::{Close, Limits, SystemClock, Ticket, WaitError, WriteQueue};
 use crate::batch::Outcome;
 use crate::census::Census;
 use crate::file::{self, FileId};
+use crate::generation::{Board, Generation, Watcher};
 use crate::memory::Place;
 use crate::op::{Op, Reply};
 use crate::readers::Readers;
@@ -43,12 +44,14 @@ pub(crate) struct Shared {
     pub(crate) desk: Mutex<Option<Desk>>,
     pub(crate) census: Arc<Census>,
     pub(crate) log: Log,
+    pub(crate) board: Arc<Board>,
     stopped: Mutex<bool>,
     stop: Condvar,
 }
 
 impl Shared {
     fn new(path: PathBuf) -> Self {
+        let board = Arc::new(Board::new(&path));
         Self {
             path,
             poisoned: AtomicBool::new(false),
@@ -63,6 +66,7 @@ impl Shared {
             desk: Mutex::new(None),
             census: Arc::new(Census::new()),
             log: Log::new(),
+            board,
             stopped: Mutex::new(false),
             stop: Condvar::new(),
         }
@@ -188,6 +192,7 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     pub(crate) queue: WriteQueue<Op, Reply>,
     pub(crate) readers: Readers,
+    watcher: Mutex<Option<Watcher>>,
     /// Dropped after the readers.
     place: Option<Place>,
 }
@@ -223,13 +228,27 @@ impl Engine {
             .map_err(|source| file::io("start the writer of", path, source))?;
         wait_opened(opened, &shared, options).inspect_err(|_| queue.close(Close::Abort))?;
         let readers = Readers::new(path, options, Arc::clone(&shared.census));
-        Ok(Self { shared, options: *options, queue, readers, place: None })
+        let (options, watcher) = (*options, Mutex::new(None));
+        Ok(Self { shared, options, queue, readers, watcher, place: None })
     }
 
     /// Keeps the place of its file until it ends.
     pub(crate) fn in_place(mut self, place: Place) -> Self {
         self.place = Some(place);
         self
+    }
+
+    /// The generation of the database; the first call starts the thread that looks for foreign programs.
+    pub(crate) fn generation(&self) -> Result<Generation> {
+        let mut watcher = self.watcher.lock();
+        if self.shared.board.is_closed() {
+            return Err(Error::Closed);
+        }
+        let watcher = match &mut *watcher {
+            Some(watcher) => watcher,
+            none => none.insert(Watcher::start(&self.shared, &self.options, &self.queue)?),
+        };
+        Ok(watcher.generation())
     }
 
     /// Tells whether a new handle may use this engine: it writes, and the path still names its file.
@@ -268,6 +287,8 @@ impl Engine {
             commits: load(&self.shared.commits),
             restarts: load(&self.shared.restarts),
             busy: load(&self.shared.busy),
+            generation: self.shared.board.counter.value(),
+            healed: self.shared.board.counter.healed(),
             readers: self.readers.open(),
             reads: self.shared.census.since_before(Instant::now()),
             queued: self.queue.len(),
@@ -282,6 +303,10 @@ impl Engine {
 
     /// Commits what was accepted, for as long as the deadline allows, and returns the rest to its callers.
     pub(crate) fn close(&self, timeout: Duration) -> Result<()> {
+        self.shared.board.close();
+        if let Some(watcher) = self.watcher.lock().take() {
+            watcher.join();
+        }
         if here::is_writing_in(directory(&self.shared.path)) {
             // An operation that drops the last handle runs on the thread, or has the turn, it would wait for.
             self.queue.close(Close::Drain);

@@ -221,6 +221,17 @@ pub enum Error {
     /// A file beside the database could not be used.
     #[error(transparent)]
     Files(Arc<unforget_fs::Error>),
+    /// The file `generation` beside the database cannot be used. Nothing was changed.
+    #[error(
+        "{} is not this library's page of counters: {fault}; remove it while no program uses the databases beside it",
+        path.display()
+    )]
+    Page {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
     /// The operating system refused something.
     #[error("cannot {operation} {}", path.display())]
     Io {

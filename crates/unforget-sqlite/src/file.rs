@@ -37,11 +37,13 @@ pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
 /// What SQLite puts beside a database, by the end of its name.
 pub(crate) const SIDE_FILES: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// Refuses a name that SQLite or the turn gives to files of their own: a backup in the place of a database's log would
+/// Refuses a name that SQLite, the turn or the generations give to files of their own: a backup in the place of a database's log would
 /// cost what is only in the log, and one in the place of the turn would let two processes write at once.
 fn refuse_reserved(path: &Path, name: &OsStr) -> Result<()> {
     let name = name.to_string_lossy();
-    let is_reserved = SIDE_FILES.iter().any(|side| name.ends_with(side)) || name.starts_with("turn.");
+    let is_reserved = SIDE_FILES.iter().any(|side| name.ends_with(side))
+        || name.starts_with("turn.")
+        || name == "generation";
     if !is_reserved {
         return Ok(());
     }
@@ -63,14 +65,14 @@ fn metadata(path: &Path) -> Result<Option<Metadata>> {
 }
 
 #[cfg(unix)]
-fn identify(metadata: &Metadata) -> FileId {
+pub(crate) fn identify(metadata: &Metadata) -> FileId {
     use std::os::unix::fs::MetadataExt;
     FileId { device: metadata.dev(), number: metadata.ino() }
 }
 
 /// Windows does not let an open database be replaced, so every file of a name is the same one.
 #[cfg(not(unix))]
-fn identify(_: &Metadata) -> FileId {
+pub(crate) fn identify(_: &Metadata) -> FileId {
     FileId { device: 0, number: 0 }
 }
 

@@ -10,6 +10,8 @@
 //!   for each other.
 //! - **The turn** is a kernel lock on a file beside the database, taken before a transaction begins and given back
 //!   after its commit. It is released by the kernel when its holder dies.
+//! - [`Database::generation`] tells whether what was read is still up to date, across processes and without a query;
+//!   [`Database::changes`] waits until it is not.
 //! - Programs that do not know the turn, such as the `sqlite3` command, are met with a busy timeout and backoff.
 //!
 //! | [`Durability`] | a crash of any process | power loss |
@@ -84,12 +86,15 @@
 //!   [`Stats::wal`]. [`Options::max_read`] ends its statements, and cannot end a closure between them.
 //! - A program that does not use this crate runs SQLite's own checkpoints inside its commits.
 //! - [`Database::backup`] and [`Database::restore`] do not work on Windows, where the new file cannot be opened twice.
+//! - The file `generation` beside a database is mapped: cutting it short ends every process that has a database of the
+//!   directory open, by a signal. At most 63 databases of one directory ever get a counter in it.
+//! - In a forked child an inherited [`Generation`] is not told of foreign programs any more.
 //! - The child of a process that opened a database and was forked gets [`Error::Forked`] for every database, until it
 //!   starts a program (`exec`). If the parent is killed while it has the turn, the turn stays taken while such a child
 //!   lives.
 //! - Runs on Linux; the code for macOS and Windows is written but has not been tested there.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod backup;
 mod batch;
@@ -100,6 +105,7 @@ mod database;
 mod engine;
 mod error;
 mod file;
+mod generation;
 mod guard;
 mod here;
 mod limit;
@@ -122,6 +128,7 @@ pub use crate::check::Check;
 pub use crate::checkpoint::{Checkpoint, Checkpoints};
 pub use crate::database::{Database, Ticket};
 pub use crate::error::{Blocker, Error, Result};
+pub use crate::generation::{Changes, Generation, Moment};
 pub use crate::migrate::Schema;
 pub use crate::options::{Durability, Options};
 pub use crate::stats::{Stats, Wal};

@@ -16,7 +16,7 @@ pub(crate) type Reply = Result<Answer>;
 /// One run of an operation.
 pub(crate) struct Ran {
     pub(crate) answer: Answer,
-    /// Whether the operation's changes are to be committed: it answered `Ok`.
+    /// Whether the operation's changes are to be committed, or were: it answered `Ok`.
     pub(crate) keep: bool,
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct Ran {
 pub(crate) type WriteOp = Box<dyn FnMut(&WriteTx<'_>) -> Ran + Send>;
 
 /// Work that needs the writer's connection for itself, outside a transaction.
-pub(crate) type ExclusiveOp = Box<dyn FnMut(&mut Connection) -> Answer + Send>;
+pub(crate) type ExclusiveOp = Box<dyn FnMut(&mut Connection) -> Ran + Send>;
 
 pub(crate) enum Op {
     Write { run: WriteOp, bytes: usize },
@@ -50,7 +50,11 @@ impl Op {
     pub(crate) fn exclusive<T: Send + 'static>(
         mut op: impl FnMut(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Self {
-        Self::Exclusive(Box::new(move |conn| Box::new(op(conn))))
+        let run = move |conn: &mut Connection| {
+            let outcome = op(conn);
+            Ran { keep: outcome.is_ok(), answer: Box::new(outcome) }
+        };
+        Self::Exclusive(Box::new(run))
     }
 
     pub(crate) fn weigh(&self) -> usize {

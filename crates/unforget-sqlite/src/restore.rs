@@ -9,6 +9,7 @@ use unforget_fs::Turnstile;
 use unforget_sync::{Backoff, SystemClock, retry};
 
 use crate::backup::{Scratch, remove_side_files};
+use crate::generation::Counter;
 use crate::{Blocker, Error, Options, Result, engine, file, here, settings};
 
 /// Copies the database in `from` over the one in `to`.
@@ -46,6 +47,7 @@ pub(crate) fn open_source(from: &Path) -> Result<Connection> {
 pub(crate) struct Claim {
     to: PathBuf,
     turnstile: Turnstile,
+    counter: Counter,
 }
 
 impl Claim {
@@ -54,7 +56,8 @@ impl Claim {
         if here::is_writing() {
             return Err(Error::Reentrant);
         }
-        Ok(Self { to: to.to_path_buf(), turnstile: Turnstile::open(engine::directory(to))? })
+        let turnstile = Turnstile::open(engine::directory(to))?;
+        Ok(Self { to: to.to_path_buf(), turnstile, counter: Counter::of(to) })
     }
 
     /// Puts `scratch` there.
@@ -63,7 +66,7 @@ impl Claim {
     /// and SQLite would apply them to whatever database it finds beside them. A database that is sound has nothing in
     /// its log by then, because claiming it has moved everything into the file.
     pub(crate) fn replace_by(mut self, scratch: Scratch) -> Result<()> {
-        let (to, since) = (self.to, Instant::now());
+        let (to, counter, since) = (self.to, self.counter, Instant::now());
         let backoff = Backoff::default().base(Duration::from_millis(5)).cap(Duration::from_millis(50));
         let backoff = backoff.attempts(u32::MAX).deadline(Options::default().deadline);
         let mut scratch = Some(scratch);
@@ -74,7 +77,12 @@ impl Claim {
             if turn.is_none() {
                 return Err(busy(&to, since));
             }
-            scratch.take().map_or(Ok(()), |scratch| scratch.place(|| remove_side_files(&to)))
+            let Some(scratch) = scratch.take() else { return Ok(()) };
+            counter.open_existing()?;
+            let commit = counter.begin();
+            scratch.place(|| remove_side_files(&to))?;
+            commit.nothing_is_left();
+            Ok(())
         })
     }
 }

@@ -15,6 +15,11 @@ pub struct Stats {
     pub restarts: u64,
     /// Times a foreign program held the file beyond the busy timeout.
     pub busy: u64,
+    /// The counter of commits that every process on the database moves: odd while one is under way or its outcome is
+    /// open.
+    pub generation: u64,
+    /// Times this process made an outcome known that a killed writer, or one that failed, had left open.
+    pub healed: u64,
     /// Reading connections that are open.
     pub readers: u32,
     /// The reads of this process that are running, backups among them, longest first.

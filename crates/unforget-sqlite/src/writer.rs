@@ -14,7 +14,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use unforget_fs::Turnstile;
@@ -23,6 +23,7 @@ use unforget_sync::{Backoff, Clock, Completer, Consumer, Entry, SystemClock, Tic
 use crate::batch::{self, Batch, Member, Told};
 use crate::checkpoint::{Checkpointer, keep_log};
 use crate::engine::{self, Shared};
+use crate::generation::{self, Counter};
 use crate::guard::Guard;
 use crate::op::{ExclusiveOp, Op, Reply};
 use crate::{Error, Options, Result, here, process, settings};
@@ -44,6 +45,8 @@ pub(crate) struct Desk {
     patience: Duration,
     /// How long SQLite waits for a foreign program by itself.
     busy_wait: Duration,
+    /// When it was last seen that the page of the counter still has its name.
+    looked: Instant,
 }
 
 /// Says that the writer has stopped, however it stopped.
@@ -80,6 +83,7 @@ impl Writer {
         let mut one_at_a_time = true;
         while if one_at_a_time { self.consumer.wait_lending() } else { self.consumer.wait() } {
             let told = self.serve();
+            self.shared.board.announce();
             one_at_a_time = told.len() <= 1;
             for told in told {
                 told.tell(&self.shared.path);
@@ -103,6 +107,7 @@ impl Writer {
         let Some(desk) = desk.as_mut() else {
             return refuse(consumer.take(), &Error::Closed);
         };
+        desk.look_at_the_page(shared);
         let turn = match desk.turnstile.enter() {
             Ok(turn) => turn,
             Err(error) => return refuse(consumer.take(), &error.into()),
@@ -115,7 +120,7 @@ impl Writer {
                     // What is alone may take long; what is committed is told before it.
                     told.drain(..).for_each(|told| told.tell(&shared.path));
                 }
-                told.extend(alone.into_iter().map(|job| job.run(&mut desk.conn)));
+                told.extend(alone.into_iter().map(|job| job.run(&mut desk.conn, &shared.board.counter)));
                 drop(turn);
                 told
             }
@@ -145,6 +150,7 @@ pub(crate) fn lead(
         desk.as_mut().and_then(|desk| desk.serve_at_once(shared, || entry.take().into_iter().collect()))
     };
     drop(seat);
+    shared.board.announce();
     // What callers gave us is dropped here, when they may write again.
     told.into_iter().flatten().for_each(|told| told.tell(&shared.path));
     match entry {
@@ -157,11 +163,28 @@ impl Desk {
     fn open(shared: &Shared, options: &Options) -> Result<Self> {
         let mut turnstile = Turnstile::open(engine::directory(&shared.path))?;
         let turn = turnstile.enter()?;
-        let conn = open_connection(shared, options)?;
+        let counter = &shared.board.counter;
+        counter.open()?;
+        let (conn, log_is_empty) = open_connection(shared, options)?;
         shared.opened();
+        if log_is_empty {
+            counter.nothing_is_left();
+        } else if !counter.is_known() {
+            heal(&conn, counter)?;
+        }
         let guard = Guard::install(&conn)?;
         drop(turn);
-        Ok(Self { conn, guard, turnstile, patience: options.deadline, busy_wait: options.busy_wait() })
+        let (patience, busy_wait) = (options.deadline, options.busy_wait());
+        Ok(Self { conn, guard, turnstile, patience, busy_wait, looked: Instant::now() })
+    }
+
+    /// Moves on to another page if this one has lost its name, which costs a system call and is rare.
+    fn look_at_the_page(&mut self, shared: &Shared) {
+        if self.looked.elapsed() >= generation::INTERVAL {
+            // Other processes treat us as a foreign program until this succeeds.
+            let _tried_again = shared.board.counter.open();
+            self.looked = Instant::now();
+        }
     }
 
     /// As the writer serves, but waiting for nobody; `None` if that would have been necessary.
@@ -170,6 +193,7 @@ impl Desk {
         shared: &Shared,
         take: impl FnOnce() -> Vec<Entry<Op, Reply>>,
     ) -> Option<Vec<Told>> {
+        self.look_at_the_page(shared);
         let turn = self.turnstile.try_enter().ok().flatten()?;
         let begin_at_once = || {
             self.conn.busy_timeout(Duration::ZERO)?;
@@ -207,6 +231,7 @@ fn transact(
     open: impl FnOnce() -> Result<()>,
     take: impl FnOnce() -> Vec<Entry<Op, Reply>>,
 ) -> Option<(Vec<Told>, Vec<Alone>)> {
+    let counter = &shared.board.counter;
     let all_refused = |entries, error: &Error| Some((refuse(entries, error), Vec::new()));
     if shared.is_poisoned() {
         return all_refused(take(), &Error::Poisoned);
@@ -223,11 +248,11 @@ fn transact(
     if let Some(schema) = shared.schema()
         && let Err(error) = schema.check(conn, &shared.path)
     {
-        Batch::run(conn, guard, patience, Vec::new());
+        Batch::run(conn, guard, counter, patience, Vec::new());
         return all_refused(take(), &error);
     }
     let (members, alone) = sort(take());
-    let outcome = Batch::run(conn, guard, patience, members);
+    let outcome = Batch::run(conn, guard, counter, patience, members);
     shared.count(&outcome);
     if outcome.poisoned && process::check().is_ok() {
         empty_log_or_end(conn, shared);
@@ -240,7 +265,9 @@ fn transact(
 /// Of several processes that convert a fresh file to a write-ahead log at once some fail in spite of their busy
 /// timeout, hence the turn; a foreign program or the last close of another process may still be in the way, hence
 /// the retry.
-fn open_connection(shared: &Shared, options: &Options) -> Result<Connection> {
+///
+/// Answers also whether the log is empty.
+fn open_connection(shared: &Shared, options: &Options) -> Result<(Connection, bool)> {
     let path = &shared.path;
     let backoff = Backoff::default().base(Duration::from_millis(5)).attempts(100).deadline(options.deadline);
     let met_foreign = |error: &Error| {
@@ -250,20 +277,21 @@ fn open_connection(shared: &Shared, options: &Options) -> Result<Connection> {
         }
         busy
     };
-    let conn = retry(&SystemClock, &backoff, met_foreign, || {
+    let opened = retry(&SystemClock, &backoff, met_foreign, || {
         unforget_fs::ensure_file(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(path, flags)?;
         settings::apply_writer(&conn, options.durability, options.busy_wait())?;
-        empty_log(&conn).inspect_err(|_| keep_log(&conn))?;
+        let log_is_empty = empty_log(&conn).inspect_err(|_| keep_log(&conn))?;
         conn.busy_timeout(options.busy_wait())?;
-        Ok(conn)
+        Ok((conn, log_is_empty))
     })?;
     shared.got_in();
-    Ok(conn)
+    Ok(opened)
 }
 
-/// Moves the log into the file and cuts it, as far as others do not use it. Leaves no busy timeout.
+/// Moves the log into the file and cuts it, as far as others do not use it, and answers whether it is empty then.
+/// Leaves no busy timeout.
 ///
 /// A sync that failed is not made good by a later one that succeeds: the system has given up on what was written
 /// before it, and still shows it. So a commit whose sync failed may be found in the log by who opens the file next,
@@ -271,9 +299,17 @@ fn open_connection(shared: &Shared, options: &Options) -> Result<Connection> {
 /// file was written again, and its sync counts. So the log is emptied where a commit failed, and when the file is
 /// opened, before anything is appended. If others have the file open, they keep the log's index, which does not
 /// know of commits that failed.
-fn empty_log(conn: &Connection) -> Result<()> {
+fn empty_log(conn: &Connection) -> Result<bool> {
     conn.busy_timeout(Duration::ZERO)?;
-    Ok(conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    Ok(conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))?)
+}
+
+/// Makes the outcome of every earlier commit known. If a foreign program is in the way, it is left to a later commit.
+fn heal(conn: &Connection, counter: &Counter) -> Result<()> {
+    match batch::heal(conn, counter) {
+        Err(error) if error.is_retryable() => Ok(()),
+        outcome => outcome,
+    }
 }
 
 /// As [`empty_log`]. If it fails, whoever opens the file next does it before anything is acknowledged; if that is because
@@ -312,9 +348,14 @@ struct Alone {
 }
 
 impl Alone {
-    fn run(mut self, conn: &mut Connection) -> Told {
-        let reply = catch_unwind(AssertUnwindSafe(|| (self.run)(conn))).map_err(batch::panicked);
-        Told { completer: self.completer, reply, spent: None }
+    /// It commits when it likes, so its whole run counts as a commit; one that fails may have left anything.
+    fn run(mut self, conn: &mut Connection, counter: &Counter) -> Told {
+        let commit = counter.begin();
+        let ran = catch_unwind(AssertUnwindSafe(|| (self.run)(conn))).map_err(batch::panicked);
+        if ran.as_ref().is_ok_and(|ran| ran.keep) {
+            commit.undone();
+        }
+        Told { completer: self.completer, reply: ran.map(|ran| ran.answer), spent: None }
     }
 }
 

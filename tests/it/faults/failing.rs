@@ -139,3 +139,34 @@ fn every_other_call_that_fails_costs_no_acknowledged_operation() {
         fail_every(Fault::first(call, true));
     }
 }
+
+/// One write that fails at its commit by `fault`; answers what its caller was told, and the counter before and after.
+fn counter_around(fault: Fault) -> (Error, u64, u64) {
+    let workload = Workload::new(Durability::Full);
+    let db = Database::open(workload.path(), workload.options).unwrap();
+    db.migrate(&SCHEMA).unwrap();
+    let before = db.stats().generation;
+    workload.mounted.disk().plan(Some(fault));
+    let outcome = db.write(|tx| -> Result<usize, Error> {
+        Ok(tx.execute("INSERT INTO half VALUES (1, 0, 1, 'one')", [])?)
+    });
+    workload.mounted.disk().plan(None);
+    (outcome.unwrap_err(), before, db.stats().generation)
+}
+
+#[test]
+fn a_commit_whose_outcome_is_unknown_leaves_the_counter_odd() {
+    let (error, before, after) = counter_around(Fault::first(Call::Sync, false));
+    assert!(matches!(error, Error::OutcomeUnknown { .. }), "{error:?}");
+    assert!(
+        after > before && !after.is_multiple_of(2),
+        "it may come to light without a commit: {before}, {after}"
+    );
+}
+
+#[test]
+fn a_commit_that_a_full_disk_undid_leaves_the_counter_even() {
+    let (error, before, after) = counter_around(Fault::full(false));
+    assert!(matches!(error, Error::Full { .. }), "{error:?}");
+    assert!(after > before && after.is_multiple_of(2), "nothing of it can come to light: {before}, {after}");
+}

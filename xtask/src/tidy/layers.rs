@@ -91,13 +91,14 @@ struct Confined {
     target: Option<&'static str>,
 }
 
-const CONFINED: [Confined; 8] = [
+const CONFINED: [Confined; 9] = [
     Confined { name: "rusqlite", to: &["unforget-sqlite", "unforget-memory"], target: None },
     Confined { name: "r2d2*", to: &["unforget-sqlite"], target: None },
     Confined { name: "arc-swap", to: &["unforget-sync"], target: None },
     Confined { name: "tokio", to: &["unforget-mcp", "unforget-cli"], target: None },
     Confined { name: "rmcp", to: &["unforget-mcp", "unforget-cli"], target: None },
     Confined { name: "rustix", to: &["unforget-fs"], target: None },
+    Confined { name: "memmap2", to: &["unforget-sqlite"], target: None },
     Confined { name: "loom", to: &["unforget-sync"], target: Some("cfg(unforget_loom)") },
     Confined { name: "shuttle", to: &["unforget-sync"], target: Some("cfg(unforget_shuttle)") },
 ];

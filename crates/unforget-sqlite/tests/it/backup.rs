@@ -149,7 +149,8 @@ fn a_file_beside_a_database_is_not_replaced_by_a_backup() {
     let path = |name: &str| store.directory.path().join(name);
     let good = path("good.db");
     store.db.backup(&good, Existing::Refuse, go_on).unwrap();
-    for name in ["notes.db-wal", "notes.db-shm", "notes.db-journal", "turn.lock", "turn.queue"] {
+    for name in ["notes.db-wal", "notes.db-shm", "notes.db-journal", "turn.lock", "turn.queue", "generation"]
+    {
         let outcome = store.db.backup(path(name), Existing::Replace, go_on);
         assert!(matches!(outcome, Err(Error::Io { .. })), "{name}: {outcome:?}");
         let outcome = Database::restore(&good, path(name));

@@ -30,6 +30,8 @@ fn entry() {
         "fork inside" => crate::fork::inside_a_write(Path::new(&file)),
         #[cfg(unix)]
         "fork after" => crate::fork::after_the_last_handle(Path::new(&file)),
+        "answer" => crate::generation_processes::answer(Path::new(&file)),
+        "add" => crate::generation_processes::add(Path::new(&file)),
         _ => panic!("there is no role {role:?}"),
     }
 }
@@ -56,12 +58,24 @@ fn read(file: &Path) {
 
 /// Tells the parent that it may go on.
 pub(crate) fn ready() {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "\n{MARK}ready").and_then(|()| out.flush()).unwrap();
+    say("ready");
 }
 
 pub(crate) fn wait_for_parent() {
-    std::io::stdin().lock().read_line(&mut String::new()).unwrap();
+    hear();
+}
+
+/// Tells the parent something.
+pub(crate) fn say(what: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\n{MARK}{what}").and_then(|()| out.flush()).unwrap();
+}
+
+/// What the parent says next; nothing once it is gone.
+pub(crate) fn hear() -> String {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).unwrap();
+    line.trim().to_owned()
 }
 
 /// A running second process; it is killed, as by `kill -9`, when this is dropped.
@@ -98,6 +112,12 @@ impl Child {
 
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Says something and waits for the answer.
+    pub(crate) fn ask(&mut self, what: &str) -> String {
+        writeln!(self.process.stdin.as_mut().unwrap(), "{what}").unwrap();
+        self.lines.recv_timeout(PATIENCE).unwrap()
     }
 
     /// Lets it end in good order.

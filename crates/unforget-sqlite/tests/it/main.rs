@@ -12,6 +12,10 @@ mod errors;
 mod fence;
 #[cfg(unix)]
 mod fork;
+mod generation;
+#[cfg(unix)]
+mod generation_page;
+mod generation_processes;
 mod life;
 mod memory;
 mod open;

@@ -82,7 +82,7 @@ fn the_database_and_its_log_are_for_their_owner_only() {
         seen.push(entry.file_name().into_string().unwrap());
     }
     seen.sort();
-    assert_eq!(seen, ["notes.db", "notes.db-shm", "notes.db-wal", "turn.lock", "turn.queue"]);
+    assert_eq!(seen, ["generation", "notes.db", "notes.db-shm", "notes.db-wal", "turn.lock", "turn.queue"]);
 }
 
 #[cfg(unix)]

@@ -1,0 +1,183 @@
+//! A database, its counter, and three processes.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::generation::Moment;
+use crate::generation::commit::Commit;
+
+/// How often each process writes, and how often something else happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Limits {
+    pub(super) writes: u8,
+    pub(super) heals: u8,
+    pub(super) resets: u8,
+}
+
+/// The number of a transaction, in the order of commits; 0 is the beginning.
+pub(super) type Version = u8;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct World {
+    pub(super) counter: u64,
+    /// Whether somebody has the turn.
+    pub(super) turn: bool,
+    /// What the log's index knows.
+    pub(super) committed: Version,
+    /// A transaction that is whole in the log's file, and which the index does not know.
+    pub(super) left: Option<Version>,
+    /// Whether the index is half written.
+    pub(super) torn: bool,
+    pub(super) last: Version,
+    /// The newest that was acknowledged, or that a read has answered: no later read may be older.
+    pub(super) known: Version,
+    pub(super) processes: [Process; 3],
+    pub(super) heals: u8,
+    pub(super) resets: u8,
+    wrong: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Process {
+    pub(super) is_alive: bool,
+    pub(super) writes: u8,
+    pub(super) writer: Writer,
+    pub(super) reader: Reader,
+    /// What it read, and the counter that it is of.
+    pub(super) copy: Option<(u64, Version)>,
+}
+
+/// What a process does under the turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Writer {
+    Idle,
+    Began(Work),
+    Announced(Work, Pending),
+    /// The transaction is in the log's file.
+    InFile(Work, Pending, Version),
+    Torn(Work, Pending, Version),
+    Committed(Work, Pending, Version),
+    Ended(Work, Version),
+    Acknowledging(Version),
+    /// Has the turn to shorten the log, and writes its index.
+    Resetting,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Work {
+    Write,
+    Heal,
+}
+
+/// A [`Commit`] between two steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Pending {
+    pub(super) was_known: bool,
+    pub(super) overwrites: bool,
+}
+
+/// What a [`Commit`] is told.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    Committed,
+    Undone,
+    NothingIsLeft,
+}
+
+/// A read began when `known` was so, and loaded the counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Reader {
+    Idle,
+    Loaded(Version, Option<u64>),
+    Read(Version, Version),
+}
+
+pub(super) type Steps = Vec<(Name, World)>;
+
+/// Which process does what; processes are numbered anew after each step.
+pub(super) type Name = (usize, &'static str);
+
+impl World {
+    pub(super) fn new(limits: Limits) -> Self {
+        let process = Process {
+            is_alive: true,
+            writes: limits.writes,
+            writer: Writer::Idle,
+            reader: Reader::Idle,
+            copy: None,
+        };
+        Self {
+            counter: 0,
+            turn: false,
+            committed: 0,
+            left: None,
+            torn: false,
+            last: 0,
+            known: 0,
+            processes: [process; 3],
+            heals: limits.heals,
+            resets: limits.resets,
+            wrong: false,
+        }
+    }
+
+    pub(super) fn is_wrong(&self) -> bool {
+        self.wrong
+    }
+
+    /// The next step of a commit, by the functions of the engine.
+    pub(super) fn with_commit<T>(&mut self, step: impl FnOnce(&AtomicU64) -> T) -> T {
+        let counter = AtomicU64::new(self.counter);
+        let answer = step(&counter);
+        self.counter = counter.load(Ordering::Relaxed);
+        answer
+    }
+
+    pub(super) fn end(&mut self, pending: Pending, end: End) {
+        let Pending { was_known, overwrites } = pending;
+        self.with_commit(|counter| {
+            let commit = Commit { counter, healed: &AtomicU64::new(0), was_known, overwrites };
+            match end {
+                End::Committed => commit.committed(),
+                End::Undone => commit.undone(),
+                End::NothingIsLeft => commit.nothing_is_left(),
+            }
+        });
+    }
+
+    /// Whoever looks at the index makes it anew if it is half written.
+    pub(super) fn look_at_the_index(&mut self) {
+        if self.torn {
+            self.torn = false;
+            self.committed = self.left.take().unwrap_or(self.committed);
+        }
+    }
+
+    /// The value that a reader may take for the moment of a copy.
+    pub(super) fn tag(&self) -> Option<u64> {
+        Moment::of(self.counter, 1).map(|_| self.counter)
+    }
+
+    pub(super) fn is_current(&self, tag: u64) -> bool {
+        let now = Moment::of(self.counter, 1);
+        now.is_some() && now == Moment::of(tag, 1)
+    }
+
+    /// The same for whoever looks from outside: the counter only grows, so what carries an older value is out of date
+    /// for ever; and it does not matter which process is which.
+    pub(super) fn tidied(mut self) -> Self {
+        for process in &mut self.processes {
+            process.copy = process.copy.filter(|(tag, _)| *tag >= self.counter);
+            if let Reader::Loaded(_, tag) = &mut process.reader {
+                *tag = tag.filter(|tag| *tag >= self.counter);
+            }
+        }
+        self.processes.sort_unstable();
+        self
+    }
+
+    /// A read ends that began when `floor` was known.
+    pub(super) fn answer(&mut self, version: Version, floor: Version) {
+        self.wrong |= version < floor;
+        self.known = self.known.max(version);
+    }
+}
