@@ -14,6 +14,7 @@ use unforget_sync::{Close, Limits, SystemClock, Ticket, WaitError, WriteQueue};
 use crate::batch::Outcome;
 use crate::census::Census;
 use crate::file::{self, FileId};
+use crate::observers::Observers;
 use crate::op::{Op, Reply};
 use crate::readers::Readers;
 use crate::stats::{Stats, Wal};
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) desk: Mutex<Option<Desk>>,
     pub(crate) census: Arc<Census>,
     pub(crate) log: Log,
+    pub(crate) observers: Arc<Observers>,
     stopped: Mutex<bool>,
     stop: Condvar,
 }
@@ -56,6 +58,7 @@ impl Shared {
             desk: Mutex::new(None),
             census: Arc::new(Census::new()),
             log: Log::new(),
+            observers: Arc::default(),
             stopped: Mutex::new(false),
             stop: Condvar::new(),
         }

@@ -9,7 +9,7 @@ use super::state::Queued;
 use crate::primitive::Arc;
 use crate::ticket::Completer;
 
-/// Takes what is queued, all of it at once.
+/// Takes what is queued: all of it at once, or so much that the rest can still be withdrawn.
 ///
 /// There is one per queue, so a batch is the consumer's alone. Dropping it, also by a panic, closes the queue with
 /// [`Close::Abort`]: nobody is left waiting for a consumer that will not come.
@@ -91,6 +91,29 @@ impl<Op, R> Consumer<Op, R> {
         let mut taken = self.shared.take(std::mem::take(&mut self.spare));
         batch.extend(taken.drain(..).map(|Queued { op, completer, .. }| Entry { op, completer }));
         self.spare = taken;
+    }
+
+    /// Takes at most `most` operations, those accepted first, and appends them to `batch`. What is left can still be
+    /// withdrawn, and holds its room.
+    ///
+    /// For a consumer that cannot say beforehand how many it will get done: it takes a few, looks at the clock, and
+    /// takes more.
+    ///
+    /// ```
+    /// # use std::num::NonZeroUsize;
+    /// # use unforget_sync::{Limits, WriteQueue};
+    /// # let limits = Limits { ops: NonZeroUsize::MAX, bytes: NonZeroUsize::MAX };
+    /// let (queue, mut consumer) = WriteQueue::<char, ()>::new(limits, |_| 1);
+    /// let [_first, _second, third] = ['a', 'b', 'c'].map(|op| queue.submit(op).expect("open"));
+    /// let mut batch = Vec::new();
+    /// consumer.take_at_most(2, &mut batch);
+    /// assert_eq!(batch.iter().map(|entry| entry.op).collect::<String>(), "ab");
+    /// assert_eq!(queue.withdraw(&third), Some('c'));
+    /// ```
+    pub fn take_at_most(&mut self, most: usize, batch: &mut Vec<Entry<Op, R>>) {
+        // Before the lock is taken, and no more than is likely to come.
+        batch.reserve(most.min(64));
+        self.shared.take_at_most(most, |Queued { op, completer, .. }| batch.push(Entry { op, completer }));
     }
 }
 

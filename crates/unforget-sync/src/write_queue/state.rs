@@ -162,6 +162,13 @@ impl<Op, R> State<Op, R> {
         mem::replace(&mut self.queued, replacement)
     }
 
+    /// Takes out the operation that was accepted first.
+    pub(super) fn pop(&mut self) -> Option<Queued<Op, R>> {
+        let queued = self.queued.pop_front()?;
+        self.bytes -= queued.weight;
+        Some(queued)
+    }
+
     pub(super) fn waiting(&self) -> usize {
         self.line.len()
     }
