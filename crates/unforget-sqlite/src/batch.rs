@@ -191,13 +191,18 @@ impl<'a> Batch<'a> {
     /// brings the batch to its end.
     fn start_over(&mut self, mut members: Vec<Member>, at: usize, reply: Reply) -> Option<Vec<Member>> {
         self.rollback();
-        if self.undo == Undo::StartOver && !self.outcome.poisoned {
-            // What it answers may be another's doing, who is yet to be run again.
-            discard(reply);
+        let panicked = matches!(reply, Err(Error::Panicked { .. }));
+        let for_want_of_savepoints = self.undo == Undo::StartOver && !self.outcome.poisoned;
+        if for_want_of_savepoints {
             self.undo = Undo::Savepoints;
             self.bench.careful.set(CAREFUL_BATCHES);
         } else {
             self.outcome.restarts += 1;
+        }
+        if for_want_of_savepoints && !panicked {
+            // It may have failed for what a neighbour wrote, and that is not in the file yet: it is asked again.
+            discard(reply);
+        } else {
             let culprit = members.remove(at);
             self.outcome.tell(culprit, reply);
         }

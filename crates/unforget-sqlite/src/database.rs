@@ -110,8 +110,8 @@ impl Database {
     /// Runs `op` in a transaction and answers after that was committed.
     ///
     /// Operations of many callers share a commit; each is isolated from the others: if `op` answers an error or
-    /// panics, its changes are undone and its neighbours' are kept. `op` may run more than once, when a neighbour
-    /// failed or ended the transaction they shared; only its last answer counts. It runs on the engine's thread, or on this one
+    /// panics, its changes are undone and its neighbours' are kept. `op` may run more than once, when it or a
+    /// neighbour failed or ended the transaction they shared, but not after it panicked; only its last answer counts. It runs on the engine's thread, or on this one
     /// while nobody else writes.
     ///
     /// # Blocking

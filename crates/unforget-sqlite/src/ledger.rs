@@ -10,7 +10,7 @@ use crate::{Error, Result, WriteTx};
 /// entries and the old texts; a closure counts as an entry, whatever it owns.
 pub(crate) const LIMIT_OF_ONE: usize = 64 << 20;
 
-/// When a batch takes no more operations: at 8 MiB, some 100,000 rows, which already take longer than other processes
+/// When a batch takes no more operations: at 8 MiB, some 200,000 rows, which already take longer than other processes
 /// should wait. So a ledger never holds more than this and what one operation may leave.
 const LIMIT_OF_A_BATCH: usize = 8 << 20;
 

@@ -100,6 +100,8 @@ impl Options {
 
     /// Bounds how many operations share a commit; 4096 unless set, at least 1. The rest of the queue can still be
     /// withdrawn, and goes on after others had the turn.
+    ///
+    /// 4096 operations that mark a row each make the end of the batch take some 30 ms where that is full text.
     #[must_use]
     pub fn batch_operations(mut self, operations: usize) -> Self {
         self.batch_operations = operations.max(1);
@@ -107,10 +109,12 @@ impl Options {
     }
 
     /// Bounds how long operations are added to a batch that has begun; 50 ms unless set. One that is running is not
-    /// interrupted, so others wait for the turn for this long, the last operation, and the commit.
+    /// interrupted, so others wait for the turn for this long, the last operation, the
+    /// [end of the batch](crate::Schema::batch_end) and the commit. Where an operation fails, the batch may run a second
+    /// time.
     ///
-    /// Unless set it is a small part of anybody's deadline, and a hundred commits to a quick disk: more would not make
-    /// writing faster.
+    /// 50 ms are a small part of anybody's deadline, and a hundred commits to a quick disk: sharing one among still
+    /// more operations would not make writing faster.
     #[must_use]
     pub fn batch_time(mut self, time: Duration) -> Self {
         self.batch_time = time.min(LONGEST_DEADLINE);
