@@ -54,7 +54,7 @@ impl Bench {
     }
 
     /// Ends the transaction if SQLite did not; says whether that could be done.
-    fn rollback(&self) -> bool {
+    pub(crate) fn rollback(&self) -> bool {
         self.conn.is_autocommit() || self.conn.execute_batch("ROLLBACK").is_ok()
     }
 }
@@ -143,11 +143,6 @@ impl<'a> Batch<'a> {
         }
         batch.rollback();
         batch.outcome
-    }
-
-    /// Ends a transaction in which nothing was done.
-    pub(crate) fn give_up(bench: &Bench) -> Outcome {
-        Outcome { poisoned: !bench.rollback(), ..Outcome::default() }
     }
 
     fn drive(&mut self, intake: &mut Intake<'_>) {

@@ -210,7 +210,9 @@ fn transact(
     if let Some(schema) = schema
         && let Err(error) = schema.check(&bench.conn, &shared.path)
     {
-        shared.count(&Batch::give_up(bench));
+        if !bench.rollback() {
+            shared.poison();
+        }
         return all_refused(source, &error);
     }
     let mut intake = Intake::begin(source, budget);

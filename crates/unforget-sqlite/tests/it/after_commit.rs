@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use unforget_fs::Turnstile;
 use unforget_sqlite::{Error, Result};
@@ -16,6 +17,14 @@ fn write_down(log: &Log, what: &str) {
 
 fn written(log: &Log) -> Vec<String> {
     log.lock().unwrap().clone()
+}
+
+/// Longer than it takes to wake whoever waits.
+fn work_for_a_while() {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(3) {
+        std::hint::spin_loop();
+    }
 }
 
 #[test]
@@ -73,13 +82,19 @@ fn what_is_published_is_there_when_the_caller_is_told() {
     let store = Store::new();
     let seen = Arc::new(AtomicUsize::new(0));
     let counts = Arc::clone(&seen);
-    let _registered = store.db.on_commit(move |kept| _ = counts.fetch_add(kept, Ordering::Relaxed));
+    let _registered = store.db.on_commit(move |kept| {
+        work_for_a_while();
+        counts.fetch_add(kept, Ordering::Relaxed);
+    });
     let own = Arc::new(AtomicUsize::new(0));
-    for n in 1..=200 {
+    for n in 1..=20 {
         let published = Arc::clone(&own);
         let op = move |tx: &unforget_sqlite::WriteTx<'_>| {
             let published = Arc::clone(&published);
-            tx.after_commit(move || published.store(n, Ordering::Relaxed))
+            tx.after_commit(move || {
+                work_for_a_while();
+                published.store(n, Ordering::Relaxed);
+            })
         };
         // Alternately by the writer's thread and, mostly, by this one.
         if n % 2 == 0 {
