@@ -6,8 +6,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::dir::{self, Dir};
-use crate::disk::Open;
-use crate::lock_file::{is_named, open_regular};
+use crate::disk::{FileId, Open};
+use crate::lock_file::open_regular;
 use crate::{Error, kernel_lock};
 
 /// Held while one waits for the turn, so that whoever waits is next.
@@ -56,6 +56,8 @@ pub struct Turnstile {
     dir: Dir,
     queue: File,
     turn: File,
+    /// Which file that is: it stays the same for as long as it is open.
+    turn_id: FileId,
     queue_path: PathBuf,
     turn_path: PathBuf,
     opened_by: u32,
@@ -73,8 +75,8 @@ impl Turnstile {
         let dir = Dir::open(path).map_err(|e| Error::io("open the directory", path, e))?;
         let (queue_path, turn_path) = (path.join(QUEUE), path.join(TURN));
         let queue = open_regular(&dir, OsStr::new(QUEUE))?;
-        let turn = open_regular(&dir, OsStr::new(TURN))?;
-        Ok(Self { dir, queue, turn, queue_path, turn_path, opened_by: std::process::id() })
+        let (turn, turn_id) = open_turn(&dir, &turn_path)?;
+        Ok(Self { dir, queue, turn, turn_id, queue_path, turn_path, opened_by: std::process::id() })
     }
 
     /// Waits for the turn and takes it.
@@ -147,7 +149,7 @@ impl Turnstile {
         if kernel_lock::try_lock(&self.turn, &self.turn_path)? {
             return Ok(());
         }
-        write_record(&self.queue, &own_record());
+        write_record(&self.queue, &self.own_record());
         let taken = kernel_lock::lock(&self.turn, &self.turn_path);
         write_record(&self.queue, "");
         taken
@@ -158,14 +160,14 @@ impl Turnstile {
     /// Somebody who cleans up by hand may have removed it while we waited for it. Whoever opens it next locks
     /// another file, so a lock on this one is worth nothing.
     fn keep_if_named(&mut self) -> Result<bool, Error> {
-        let named = is_named(&self.dir, OsStr::new(TURN), &self.turn);
-        if matches!(named, Ok(true)) {
+        let named = self.dir.entry(OsStr::new(TURN));
+        if matches!(&named, Ok(Some(named)) if *named.id() == self.turn_id) {
             return Ok(true);
         }
         kernel_lock::unlock(&self.turn);
         named.map_err(|e| Error::io("look at", &self.turn_path, e))?;
         self.queue = open_regular(&self.dir, OsStr::new(QUEUE))?;
-        self.turn = open_regular(&self.dir, OsStr::new(TURN))?;
+        (self.turn, self.turn_id) = open_turn(&self.dir, &self.turn_path)?;
         Ok(false)
     }
 
@@ -176,6 +178,11 @@ impl Turnstile {
             return Ok(());
         }
         Err(Error::Forked { path: self.turn_path.clone(), opened_by: self.opened_by })
+    }
+
+    /// Who waits or has the turn is who opened it: [`refuse_fork`](Self::refuse_fork) has seen that.
+    fn own_record(&self) -> String {
+        format!("{} {}", self.opened_by, crate::timestamp::now_ms())
     }
 }
 
@@ -188,7 +195,7 @@ pub struct Turn<'turnstile> {
 
 impl<'turnstile> Turn<'turnstile> {
     fn begin(turnstile: &'turnstile Turnstile) -> Self {
-        write_record(&turnstile.turn, &own_record());
+        write_record(&turnstile.turn, &turnstile.own_record());
         Self { turnstile }
     }
 }
@@ -230,8 +237,10 @@ impl std::fmt::Display for TurnHolder {
     }
 }
 
-fn own_record() -> String {
-    format!("{} {}", std::process::id(), crate::timestamp::now_ms())
+fn open_turn(dir: &Dir, path: &Path) -> Result<(File, FileId), Error> {
+    let turn = open_regular(dir, OsStr::new(TURN))?;
+    let entry = dir::entry_of(&turn).map_err(|e| Error::io("look at", path, e))?;
+    Ok((turn, entry.id().clone()))
 }
 
 /// Writes a record. It informs and protects nothing, so a full disk must not take the turn from us.

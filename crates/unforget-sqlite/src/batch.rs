@@ -233,7 +233,7 @@ impl<'a> Batch<'a> {
             answers.into_iter().for_each(discard);
             return self.end_failed(members, &error);
         }
-        match self.bench.conn.execute_batch("COMMIT") {
+        match engine_statement(&self.bench.conn, COMMIT) {
             Ok(()) => {
                 self.outcome.commits += 1;
                 for (member, kept) in members.into_iter().zip(answers) {
@@ -348,5 +348,15 @@ enum Step {
 }
 
 pub(crate) fn begin(conn: &Connection) -> Result<()> {
-    conn.execute_batch("BEGIN IMMEDIATE").map_err(Error::classify)
+    engine_statement(conn, BEGIN).map_err(Error::classify)
+}
+
+// The comments keep these out of the way of a closure's own statements in the connection's cache, where a
+// statement is found again without being authorised again.
+const BEGIN: &str = "BEGIN IMMEDIATE /* engine */";
+const COMMIT: &str = "COMMIT /* engine */";
+
+/// Runs a statement of the engine's own. Compiling it each time would cost a lone caller as much as the savepoint.
+fn engine_statement(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(sql)?.execute([]).map(drop)
 }

@@ -29,6 +29,10 @@ use crate::op::{Op, Reply};
 use crate::told::Told;
 use crate::{Error, Options, Result, here, settings};
 
+/// How many compiled statements the writing connection keeps. A program's closures have some dozens, of some KiB each;
+/// compiling one anew costs more than running it.
+const CACHED_STATEMENTS: usize = 128;
+
 pub(crate) struct Writer {
     consumer: Consumer<Op, Reply>,
     /// To look whether anybody still waits.
@@ -262,6 +266,7 @@ fn open_connection(shared: &Shared, options: &Options) -> Result<Connection> {
         settings::apply_writer(&conn, options.durability, options.busy_wait())?;
         empty_log(&conn)?;
         conn.busy_timeout(options.busy_wait())?;
+        conn.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         Ok(conn)
     })?;
     shared.got_in();

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rusqlite::Connection;
 
-use super::Bench;
+use super::{Bench, engine_statement};
 use crate::ledger::{AfterCommit, Ledger};
 use crate::op::{Reply, WriteOp};
 use crate::told::{discard, panicked};
@@ -88,14 +88,12 @@ fn kept(ledger: &Ledger, reply: Reply, keep: bool) -> Isolated {
     Isolated::Undisturbed(Kept { reply, keep, after: ledger.keep_operation() })
 }
 
-// The comments keep these out of the way of a closure's own statements in the connection's cache, where a
-// statement is found again without being authorised again.
+// See `super::BEGIN` for the comments.
 const SAVEPOINT: &str = "SAVEPOINT unforget_op /* engine */";
 const ROLLBACK_TO: &str = "ROLLBACK TO unforget_op /* engine */";
 const RELEASE: &str = "RELEASE unforget_op /* engine */";
 
 /// Opens, undoes or closes an operation's savepoint.
 fn savepoint(conn: &Connection, sql: &str) -> Result<()> {
-    conn.prepare_cached(sql)?.execute([])?;
-    Ok(())
+    Ok(engine_statement(conn, sql)?)
 }

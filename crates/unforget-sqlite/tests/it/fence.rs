@@ -7,8 +7,15 @@ use crate::store::{Store, insert};
 #[test]
 fn a_write_cannot_control_transactions_attach_or_change_settings() {
     let store = Store::new();
+    // By now the engine has used each of its own statements.
+    let busy = crate::store::BusyWriter::hold(&store.db);
+    let failing = store.db.submit(0, |_| -> Result<()> { Err(Error::Closed) }).unwrap();
+    let before = crate::store::submit(&store.db, "before");
+    busy.release();
+    assert!(failing.wait().is_err() && before.wait().is_ok());
     for sql in [
         "BEGIN",
+        "BEGIN IMMEDIATE",
         "COMMIT",
         "ROLLBACK",
         "SAVEPOINT mine",
@@ -27,7 +34,7 @@ fn a_write_cannot_control_transactions_attach_or_change_settings() {
         assert!(matches!(outcome, Err(Error::Forbidden)), "{sql}, which may be cached: {outcome:?}");
     }
     insert(&store.db, "after").unwrap();
-    assert_eq!(store.bodies(), ["after"], "the engine still controls its transactions");
+    assert_eq!(store.bodies(), ["after", "before"], "the engine still controls its transactions");
 }
 
 #[test]
