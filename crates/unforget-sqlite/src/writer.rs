@@ -85,7 +85,12 @@ impl Writer {
         while if one_at_a_time { self.consumer.wait_lending() } else { self.consumer.wait() } {
             let outcome = self.serve();
             one_at_a_time = outcome.told.len() <= 1;
-            tell(&self.shared, publish(&self.shared, outcome));
+            let told = publish(&self.shared, outcome);
+            if one_at_a_time {
+                // Before anybody is told, or a lone caller would find the seat taken and never get away from here.
+                self.consumer.lend();
+            }
+            tell(&self.shared, told);
         }
         self.checkpointer.stop();
         let desk = self.shared.desk.lock().take();

@@ -77,6 +77,32 @@ impl<Op, R> Consumer<Op, R> {
         self.shared.wait_for_work(true)
     }
 
+    /// Lends the seat, if nothing is queued, before [`wait_lending`](Self::wait_lending) does: for what is left to be done
+    /// after a batch that takes no seat, such as telling its submitters.
+    ///
+    /// Who is told would otherwise find the seat taken by a consumer that has yet to sit down and wait, and hand over
+    /// its next operation too, and so for ever. Until the next wait nothing is to be taken and nothing to be used that
+    /// belongs to the seat.
+    ///
+    /// ```
+    /// # use std::num::NonZeroUsize;
+    /// # use unforget_sync::{Limits, WriteQueue};
+    /// # let limits = Limits { ops: NonZeroUsize::MIN, bytes: NonZeroUsize::MAX };
+    /// let (queue, mut consumer) = WriteQueue::<char, ()>::new(limits, |_| 1);
+    /// let ticket = queue.submit('a').expect("open");
+    /// let batch = consumer.take();
+    /// assert!(queue.try_lead().is_none(), "the consumer works");
+    /// consumer.lend();
+    /// for entry in batch {
+    ///     entry.completer.complete(());
+    /// }
+    /// assert_eq!(ticket.wait(), Ok(()));
+    /// assert!(queue.try_lead().is_some(), "whoever was told may lead");
+    /// ```
+    pub fn lend(&mut self) {
+        self.shared.leave_seat();
+    }
+
     /// Takes everything that is queued, in the order it was accepted. May be empty: see [`wait`](Self::wait).
     ///
     /// From here on the operations cannot be withdrawn, and submitters waiting for room get it.

@@ -192,6 +192,11 @@ impl<Op, R> Shared<Op, R> {
         self.unlock_and_admit_next(state);
     }
 
+    /// The seat can be lent from now on, if nothing is queued.
+    pub(super) fn leave_seat(&self) {
+        self.lock().leave_seat();
+    }
+
     /// The end of a loan: what was queued meanwhile is the consumer's again.
     pub(super) fn give_seat_back(&self) {
         let mut state = self.lock();

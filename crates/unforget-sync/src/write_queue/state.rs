@@ -92,7 +92,14 @@ impl<Op, R> State<Op, R> {
     /// The consumer is about to wait, and has seen that there is nothing to wait no longer for.
     pub(super) fn block_consumer(&mut self, lend: bool) {
         self.consumer_blocked = true;
-        if lend && self.seat != Seat::Lent {
+        if self.seat != Seat::Lent {
+            self.seat = if lend { Seat::Free } else { Seat::Consumer };
+        }
+    }
+
+    /// The consumer gets up from its seat, unless there is something for it to do, and will wait for it again.
+    pub(super) fn leave_seat(&mut self) {
+        if self.seat == Seat::Consumer && self.len() == 0 && !self.closed {
             self.seat = Seat::Free;
         }
     }
