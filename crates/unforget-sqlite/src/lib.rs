@@ -51,6 +51,9 @@
 //! - Databases in one directory share one turn; give each its own directory if they are busy at the same time.
 //! - An operation that never returns holds the turn for as long. Callers of later batches get [`Error::Busy`] at
 //!   their deadline; those that share its batch wait with it.
+//! - An operation may run more than once, also because it fails itself; what it does outside the database is then done
+//!   as often.
+//! - The [end of a batch](Schema::batch_end) is outside its time budget: it takes as long as the marked rows take.
 //! - A closure that forgets a running statement (`mem::forget`) makes the engine unfit to write; from a read it
 //!   leaks a connection with its snapshot.
 //! - Each open that gives up at its deadline leaves a thread behind until the turn is free.
