@@ -356,7 +356,7 @@ pub(crate) fn begin(conn: &Connection) -> Result<()> {
 const BEGIN: &str = "BEGIN IMMEDIATE /* engine */";
 const COMMIT: &str = "COMMIT /* engine */";
 
-/// Runs a statement of the engine's own. Compiling it each time would cost a lone caller as much as the savepoint.
+/// Runs a statement of the engine's own, which is compiled once.
 fn engine_statement(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
     conn.prepare_cached(sql)?.execute([]).map(drop)
 }

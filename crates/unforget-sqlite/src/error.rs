@@ -345,7 +345,14 @@ mod tests {
         ] {
             assert!(!failure(code).is_retryable(), "{code}");
         }
-        let others = [Error::Closed, Error::Forked, Error::Poisoned, Error::OutcomeUnknown { source: None }];
+        let others = [
+            Error::Closed,
+            Error::Forked,
+            Error::Poisoned,
+            Error::NoBatchEnd,
+            Error::TooMuchPending { limit: 1 },
+            Error::OutcomeUnknown { source: None },
+        ];
         assert!(others.iter().all(|error| !error.is_retryable()));
     }
 
