@@ -1,8 +1,8 @@
 //! Hands a batch its operations, one after the other, for as long as its budgets last.
 //!
 //! What was not handed out is still queued: its caller can withdraw it at its deadline and is told truthfully that it
-//! was not started. So operations are taken one by one, and the clock is looked at before each: a lock that nobody holds and a look at
-//! the clock are little beside a statement.
+//! was not started. So operations are taken one by one, and the clock is looked at before each: a lock that nobody
+//! holds and a look at the clock are little beside a statement.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
