@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::dir::{self, Dir};
-use crate::disk::{Open, RealDisk};
+use crate::disk::{FileId, Open, RealDisk};
 use crate::{Error, kernel_lock, own_file};
 
 /// Held while one waits for the turn, so that whoever waits is next.
@@ -55,6 +55,8 @@ pub struct Turnstile {
     dir: Dir,
     queue: File,
     turn: File,
+    /// Which file that is: it stays the same for as long as it is open.
+    turn_id: FileId,
     queue_path: PathBuf,
     turn_path: PathBuf,
     opened_by: u32,
@@ -72,8 +74,8 @@ impl Turnstile {
         let dir = Dir::open(path).map_err(|e| Error::io("open the directory", path, e))?;
         let (queue_path, turn_path) = (path.join(QUEUE), path.join(TURN));
         let queue = open_file(&dir, QUEUE)?;
-        let turn = open_file(&dir, TURN)?;
-        Ok(Self { dir, queue, turn, queue_path, turn_path, opened_by: std::process::id() })
+        let (turn, turn_id) = open_turn(&dir, &turn_path)?;
+        Ok(Self { dir, queue, turn, turn_id, queue_path, turn_path, opened_by: std::process::id() })
     }
 
     /// Waits for the turn and takes it.
@@ -146,7 +148,7 @@ impl Turnstile {
         if kernel_lock::try_lock(&self.turn, &self.turn_path)? {
             return Ok(());
         }
-        write_record(&self.queue, &own_record());
+        write_record(&self.queue, &self.own_record());
         let taken = kernel_lock::lock(&self.turn, &self.turn_path);
         write_record(&self.queue, "");
         taken
@@ -157,14 +159,14 @@ impl Turnstile {
     /// Somebody who cleans up by hand may have removed it while we waited for it. Whoever opens it next locks
     /// another file, so a lock on this one is worth nothing.
     fn keep_if_named(&mut self) -> Result<bool, Error> {
-        let named = own_file::is_named(&RealDisk, &self.dir, OsStr::new(TURN), &self.turn);
-        if matches!(named, Ok(true)) {
+        let named = self.dir.entry(OsStr::new(TURN));
+        if matches!(&named, Ok(Some(named)) if *named.id() == self.turn_id) {
             return Ok(true);
         }
         kernel_lock::unlock(&self.turn);
         named.map_err(|e| Error::io("look at", &self.turn_path, e))?;
         self.queue = open_file(&self.dir, QUEUE)?;
-        self.turn = open_file(&self.dir, TURN)?;
+        (self.turn, self.turn_id) = open_turn(&self.dir, &self.turn_path)?;
         Ok(false)
     }
 
@@ -172,6 +174,11 @@ impl Turnstile {
     /// it.
     fn refuse_fork(&self) -> Result<(), Error> {
         own_file::refuse_fork(&self.turn_path, self.opened_by)
+    }
+
+    /// Who waits or has the turn is who opened it: [`refuse_fork`](Self::refuse_fork) has seen that.
+    fn own_record(&self) -> String {
+        format!("{} {}", self.opened_by, crate::timestamp::now_ms())
     }
 }
 
@@ -184,7 +191,7 @@ pub struct Turn<'turnstile> {
 
 impl<'turnstile> Turn<'turnstile> {
     fn begin(turnstile: &'turnstile Turnstile) -> Self {
-        write_record(&turnstile.turn, &own_record());
+        write_record(&turnstile.turn, &turnstile.own_record());
         Self { turnstile }
     }
 }
@@ -230,8 +237,10 @@ fn open_file(dir: &Dir, name: &str) -> Result<File, Error> {
     own_file::open(&RealDisk, dir, OsStr::new(name), Open::OrCreate)
 }
 
-fn own_record() -> String {
-    format!("{} {}", std::process::id(), crate::timestamp::now_ms())
+fn open_turn(dir: &Dir, path: &Path) -> Result<(File, FileId), Error> {
+    let turn = open_file(dir, TURN)?;
+    let entry = dir::entry_of(&turn).map_err(|e| Error::io("look at", path, e))?;
+    Ok((turn, entry.id().clone()))
 }
 
 /// Writes a record. It informs and protects nothing, so a full disk must not take the turn from us.

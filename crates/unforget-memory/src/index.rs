@@ -3,13 +3,15 @@
 //! The row of a turn has its own words (`body`) and, more lightly weighed, its date and the turns before and after it
 //! in the session (`near`): in a conversation the words of a question stand beside the answer. So a turn that
 //! arrives changes the rows of its neighbours too.
+//!
+//! Operations only mark what they stored. The index is written at the end of their batch, once for all of them: FTS5
+//! writes out what it has gathered whenever a savepoint is opened or closed, which costs several times what it takes to
+//! index a turn, and turns of one session that arrive together are neighbours of each other.
 
 use std::collections::BTreeSet;
 
 use rusqlite::OptionalExtension;
-use unforget_sqlite::WriteTx;
-
-use crate::Result;
+use unforget_sqlite::{Pending, Result, WriteTx};
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -26,10 +28,19 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-/// Writes the rows of new turns and of those they came to stand beside, each once.
-pub(crate) fn add(tx: &WriteTx<'_>, new: &[i64]) -> Result<()> {
-    let mut changed: BTreeSet<i64> = new.iter().copied().collect();
-    for &id in new {
+const TURN: &str = "memory_nodes";
+
+/// Has the index brought up to date for a turn that is new, changed or gone.
+pub(crate) fn pend(tx: &WriteTx<'_>, id: i64) -> Result<()> {
+    tx.pend(Pending::new(TURN, id))
+}
+
+/// Writes the rows of the turns that a batch marked and of those beside them, each once however often it was marked.
+pub(crate) fn write_pending(tx: &WriteTx<'_>, pending: &[Pending]) -> Result<()> {
+    let marked = pending.iter().filter(|pending| pending.kind == TURN).map(|pending| pending.row);
+    let marked: BTreeSet<i64> = marked.collect();
+    let mut changed = marked.clone();
+    for id in marked {
         changed.extend(beside(tx, BEFORE, id)?.map(|(id, _)| id));
         changed.extend(beside(tx, AFTER, id)?.map(|(id, _)| id));
     }
@@ -40,11 +51,13 @@ pub(crate) fn add(tx: &WriteTx<'_>, new: &[i64]) -> Result<()> {
 }
 
 fn write_row(tx: &WriteTx<'_>, id: i64) -> Result<()> {
-    let (body, day): (String, Option<String>) = tx.query_row(
-        "SELECT content, strftime('%Y-%m-%d', created_ms / 1000, 'unixepoch') FROM memory_nodes WHERE id = ?1",
-        [id],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
+    let turn = "SELECT content, strftime('%Y-%m-%d', created_ms / 1000, 'unixepoch') FROM memory_nodes WHERE id = ?1";
+    let turn: Option<(String, Option<String>)> =
+        tx.query_row(turn, [id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((body, day)) = turn else {
+        tx.execute("DELETE FROM memory_fts WHERE rowid = ?1", [id])?;
+        return Ok(());
+    };
     let mut near = day.as_deref().and_then(spell_out).unwrap_or_default();
     for side in [BEFORE, AFTER] {
         if let Some((_, text)) = beside(tx, side, id)? {

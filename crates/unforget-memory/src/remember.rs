@@ -100,11 +100,7 @@ impl Memories {
     }
 
     fn store_one(&self, prepared: Prepared) -> Result<Stored> {
-        self.db().write_sized(prepared.turn.weight(), move |tx| -> Result<Stored> {
-            let (stored, id) = insert(tx, &prepared)?;
-            index::add(tx, id.as_slice())?;
-            Ok(stored)
-        })
+        self.db().write_sized(prepared.turn.weight(), move |tx| -> Result<Stored> { insert(tx, &prepared) })
     }
 
     /// Stores several turns in one transaction and answers what became of each, in their order.
@@ -126,15 +122,7 @@ impl Memories {
             prepared.push(Prepared::new(turn, turn_id));
         }
         let stored = self.db().write_sized(bytes, move |tx| -> Result<Vec<Stored>> {
-            let mut new = Vec::new();
-            let mut all = Vec::with_capacity(prepared.len());
-            for turn in &prepared {
-                let (stored, id) = insert(tx, turn)?;
-                new.extend(id);
-                all.push(stored);
-            }
-            index::add(tx, &new)?;
-            Ok(all)
+            prepared.iter().map(|turn| insert(tx, turn)).collect()
         });
         stored.map_err(|error| match error {
             Error::Database(unforget_sqlite::Error::TooLarge { bytes, limit }) => {
@@ -145,7 +133,7 @@ impl Memories {
     }
 }
 
-fn insert(tx: &WriteTx<'_>, prepared: &Prepared) -> Result<(Stored, Option<i64>)> {
+fn insert(tx: &WriteTx<'_>, prepared: &Prepared) -> Result<Stored> {
     let Prepared { turn, turn_id, created_ms, metadata } = prepared;
     let values = (
         turn_id,
@@ -159,15 +147,16 @@ fn insert(tx: &WriteTx<'_>, prepared: &Prepared) -> Result<(Stored, Option<i64>)
         i64::try_from(*created_ms).unwrap_or(i64::MAX),
     );
     let id: Option<i64> = tx.query_row(INSERT, values, |row| row.get(0)).optional()?;
-    if id.is_some() {
-        return Ok((Stored::New, id));
+    if let Some(id) = id {
+        index::pend(tx, id)?;
+        return Ok(Stored::New);
     }
     let same_user: bool = tx.query_row(
         "SELECT user_id = ?3 FROM memory_nodes WHERE turn_id = ?1 AND layer = ?2",
         (turn_id, &turn.layer, &turn.user_id),
         |row| row.get(0),
     )?;
-    Ok((if same_user { Stored::Duplicate } else { Stored::Foreign }, None))
+    Ok(if same_user { Stored::Duplicate } else { Stored::Foreign })
 }
 
 const INSERT: &str = "

@@ -2,6 +2,8 @@
 
 use unforget_sqlite::Schema;
 
+use crate::index;
+
 /// "unfg": marks the files of this crate.
 const APPLICATION_ID: i32 = 0x756e_6667;
 
@@ -46,4 +48,5 @@ CREATE TABLE meta(
 ) STRICT;
 INSERT INTO meta(key, value) VALUES ('context_seq', 0);
 "])
-.application_id(APPLICATION_ID);
+.application_id(APPLICATION_ID)
+.batch_end(index::write_pending);

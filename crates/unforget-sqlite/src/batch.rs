@@ -2,57 +2,74 @@
 //!
 //! States of a batch, all under the turn and inside `BEGIN IMMEDIATE`:
 //!
-//! 1. **running**: operation *i* runs between `SAVEPOINT` and `RELEASE` (kept) or `ROLLBACK TO` (its own error or
-//!    a panic). After every operation autocommit is looked at: FULL, IOERR, NOMEM, INTERRUPT, `OR ROLLBACK` and
-//!    `RAISE(ROLLBACK)` end the *whole* transaction.
+//! 1. **running**: operations are taken and run one after the other, until the budgets are used up or nothing is
+//!    left. After every operation autocommit is looked at: FULL, IOERR, NOMEM, INTERRUPT, `OR ROLLBACK` and
+//!    `RAISE(ROLLBACK)` end the *whole* transaction. What undoes an operation that fails is said by [`Undo`].
 //! 2. **restarting**: operation *i* ended the transaction. It is failed and taken out; what ran before it is gone
 //!    from the file, so everybody else, before and after it, runs again in a new transaction. If that happens a
 //!    second time in the batch, each remaining operation gets a transaction of its own: the work under the turn
 //!    stays proportional to the batch.
-//! 3. **committing**: one `COMMIT` for all. A constraint that surfaces only now (a deferred foreign key) does not
+//! 3. **ending**: the schema's hook does the rest for the rows that were marked. If it fails, that does not say whose
+//!    row it was: each operation gets a transaction of its own.
+//! 4. **committing**: one `COMMIT` for all. A constraint that surfaces only now (a deferred foreign key) does not
 //!    say whose it is: here too, each operation gets a transaction of its own.
-//! 4. **done**: every operation has its reply. Nobody is told before that, and nobody is told success before
+//! 5. **done**: every operation has its reply. Nobody is told before that, and nobody is told success before
 //!    `COMMIT` returned.
 
-use std::any::Any;
+mod isolated;
+
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
-use unforget_sync::{Backoff, Completer, SystemClock, retry};
+use unforget_sync::{Backoff, Entry, SystemClock, retry};
 
+use self::isolated::{Isolated, Kept, Net, run_isolated};
 use crate::generation::{Commit, Counter};
 use crate::guard::Guard;
-use crate::op::{Reply, WriteOp};
+use crate::intake::{Intake, Member};
+use crate::ledger::{BatchEnd, Ledger};
+use crate::op::{Op, Reply, WriteOp};
+use crate::told::{Told, discard, panicked};
 use crate::{Blocker, Error, Result, WriteTx, process};
 
-/// One operation of a batch and whom to tell.
-pub(crate) struct Member {
-    pub(crate) run: WriteOp,
-    pub(crate) completer: Completer<Reply>,
+/// How many batches are run with savepoints after one had to be run again for want of them. Where every batch has an
+/// operation that fails, one in so many is run twice, which is less than the savepoints cost.
+const CAREFUL_BATCHES: u32 = 64;
+
+/// What a batch works with.
+pub(crate) struct Bench {
+    pub(crate) conn: Connection,
+    pub(crate) guard: Guard,
+    /// How long a batch that lost its transaction waits for the next one.
+    pub(crate) patience: Duration,
+    /// How many of the next batches are to be run with savepoints.
+    careful: Cell<u32>,
 }
 
-/// A finished operation: told only after the turn has been given back.
-pub(crate) struct Told {
-    pub(crate) completer: Completer<Reply>,
-    pub(crate) reply: Reply,
-    /// The operation, to be dropped after its caller was told.
-    pub(crate) spent: Option<WriteOp>,
-}
-
-impl Told {
-    /// Tells the caller.
-    ///
-    /// What the operation captured is dropped here, and its answer too if the ticket is gone. Their destructors
-    /// are the caller's code: one that panics must not take the writer with it.
-    pub(crate) fn tell(self, path: &Path) {
-        let Self { completer, reply, spent } = self;
-        let reply = reply.map_err(|error| error.at(path));
-        contain(|| completer.complete(reply));
-        discard(spent);
+impl Bench {
+    pub(crate) fn new(conn: Connection, guard: Guard, patience: Duration) -> Self {
+        Self { conn, guard, patience, careful: Cell::new(0) }
     }
+
+    /// Ends the transaction if SQLite did not; says whether that could be done. A forked child leaves it to its parent.
+    pub(crate) fn rollback(&self) -> bool {
+        process::check().is_err() || self.conn.is_autocommit() || self.conn.execute_batch("ROLLBACK").is_ok()
+    }
+}
+
+/// What undoes an operation that fails in company.
+///
+/// A savepoint costs every operation 0.8 µs, and makes FTS5 write its index each time. Most batches have no operation
+/// that fails, so savepoints are set only if the last ones had: without, a failure undoes the whole transaction, and
+/// the batch runs again with them. Nothing has to be known about the statements for that to be right, such as whether
+/// `OR FAIL` or a trigger leaves half of one behind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Undo {
+    StartOver,
+    Savepoints,
 }
 
 /// What became of a batch.
@@ -60,14 +77,39 @@ impl Told {
 pub(crate) struct Outcome {
     pub(crate) told: Vec<Told>,
     pub(crate) commits: u64,
+    /// Operations whose changes are in the file now.
+    pub(crate) kept: usize,
     pub(crate) restarts: u64,
     /// Set when a commit failed in a way that leaves its outcome open.
     pub(crate) poisoned: bool,
 }
 
 impl Outcome {
+    /// Nothing was tried.
+    pub(crate) fn refused(entries: Vec<Entry<Op, Reply>>, error: &Error) -> Self {
+        let refused = |Entry { op, completer }| {
+            let spent = match op {
+                Op::Write { run, .. } => Some(run),
+                Op::Exclusive(_) => None,
+            };
+            Told { completer, reply: Err(error.clone()), after: Vec::new(), spent }
+        };
+        Self { told: entries.into_iter().map(refused).collect(), ..Self::default() }
+    }
+
     fn tell(&mut self, member: Member, reply: Reply) {
-        self.told.push(Told { completer: member.completer, reply, spent: Some(member.run) });
+        self.told.push(Told {
+            completer: member.completer,
+            reply,
+            after: Vec::new(),
+            spent: Some(member.run),
+        });
+    }
+
+    fn tell_committed(&mut self, member: Member, kept: Kept) {
+        let Kept { reply, keep, after } = kept;
+        self.kept += usize::from(keep);
+        self.told.push(Told { completer: member.completer, reply, after, spent: Some(member.run) });
     }
 
     fn fail_all(&mut self, members: Vec<Member>, error: &Error) {
@@ -78,61 +120,67 @@ impl Outcome {
 }
 
 pub(crate) struct Batch<'a> {
-    conn: &'a Connection,
-    guard: &'a Guard,
+    bench: &'a Bench,
     counter: &'a Counter,
-    patience: Duration,
+    ledger: Ledger,
+    undo: Undo,
     outcome: Outcome,
 }
 
 impl<'a> Batch<'a> {
-    /// Runs `members` in the transaction that is open on `conn`, and ends it.
+    /// Runs what `intake` hands out in the transaction that is open on the bench's connection, and ends it.
     ///
-    /// A transaction that has to be begun again waits for foreign programs for as long as `patience`.
+    /// A transaction that has to be begun again waits for foreign programs for as long as the bench's patience.
     pub(crate) fn run(
-        conn: &'a Connection,
-        guard: &'a Guard,
+        bench: &'a Bench,
         counter: &'a Counter,
-        patience: Duration,
-        members: Vec<Member>,
+        batch_end: Option<BatchEnd>,
+        intake: &mut Intake<'_>,
     ) -> Outcome {
-        let mut batch = Self { conn, guard, counter, patience, outcome: Outcome::default() };
-        batch.drive(members);
-        if !conn.is_autocommit() {
-            batch.rollback();
+        let careful = bench.careful.get();
+        let undo = if careful == 0 { Undo::StartOver } else { Undo::Savepoints };
+        let ledger = Ledger::new(batch_end);
+        let mut batch = Self { bench, counter, ledger, undo, outcome: Outcome::default() };
+        if intake.is_for_one() {
+            if let Some(member) = intake.next() {
+                batch.run_alone(member);
+            }
+        } else {
+            bench.careful.set(careful.saturating_sub(1));
+            batch.drive(intake);
         }
+        batch.rollback();
         batch.outcome
     }
 
-    fn drive(&mut self, mut members: Vec<Member>) {
-        if members.is_empty() {
-            return;
-        }
-        let (at, reply) = match self.run_all(&mut members) {
-            Step::Ran(answers) => return self.commit(members, answers),
-            Step::Ended { at, reply } => (at, reply),
-        };
-        self.rollback();
-        self.outcome.restarts += 1;
-        let culprit = members.remove(at);
-        self.outcome.tell(culprit, reply);
-        if self.outcome.poisoned {
-            return self.outcome.fail_all(members, &Error::Poisoned);
-        }
-        if self.outcome.restarts > 1 {
-            return self.run_each_alone(members);
-        }
-        match self.begin_again() {
-            Ok(()) => self.drive(members),
-            Err(error) => self.outcome.fail_all(members, &error),
+    fn drive(&mut self, intake: &mut Intake<'_>) {
+        let mut members = Vec::new();
+        loop {
+            match self.run_all(&mut members, intake) {
+                Step::Ran(_) if members.is_empty() => return,
+                Step::Ran(kept) => return self.commit(members, kept),
+                Step::Ended { at, reply } => match self.start_over(members, at, reply) {
+                    Some(to_be_run_again) => members = to_be_run_again,
+                    None => return,
+                },
+            }
         }
     }
 
-    fn run_all(&mut self, members: &mut [Member]) -> Step {
+    /// Runs the members that there are, and then takes more for as long as there may be more.
+    fn run_all(&mut self, members: &mut Vec<Member>, intake: &mut Intake<'_>) -> Step {
         let mut answers = Vec::with_capacity(members.len());
-        for (at, member) in members.iter_mut().enumerate() {
-            match self.run_one(&mut member.run) {
-                Isolated::Undisturbed(reply) => answers.push(reply),
+        loop {
+            let at = answers.len();
+            if at == members.len() {
+                match if self.ledger.is_full() { None } else { intake.next() } {
+                    Some(member) => members.push(member),
+                    None => return Step::Ran(answers),
+                }
+            }
+            let net = if self.undo == Undo::Savepoints { Net::Savepoint } else { Net::Transaction };
+            match self.run_one(&mut members[at].run, net) {
+                Isolated::Undisturbed(kept) => answers.push(kept),
                 Isolated::Ended(reply) => {
                     // These answers belong to a transaction that is gone; their operations run again.
                     answers.into_iter().for_each(discard);
@@ -140,61 +188,107 @@ impl<'a> Batch<'a> {
                 }
             }
         }
-        Step::Ran(answers)
     }
 
-    fn run_one(&mut self, run: &mut WriteOp) -> Isolated {
-        let conn = self.conn;
-        if let Err(source) = savepoint(conn, SAVEPOINT) {
-            return Isolated::Ended(Err(source));
+    /// After operation `at` ended the transaction: answers who is to be run again in the new one, which is open, or
+    /// brings the batch to its end.
+    fn start_over(&mut self, mut members: Vec<Member>, at: usize, reply: Reply) -> Option<Vec<Member>> {
+        self.rollback();
+        let panicked = matches!(reply, Err(Error::Panicked { .. }));
+        let for_want_of_savepoints = self.undo == Undo::StartOver && !self.outcome.poisoned;
+        if for_want_of_savepoints {
+            self.undo = Undo::Savepoints;
+            self.bench.careful.set(CAREFUL_BATCHES);
+        } else {
+            self.outcome.restarts += 1;
         }
-        let ran = self.guard.watch(|| catch_unwind(AssertUnwindSafe(|| run(&WriteTx::new(conn)))));
-        let (keep, reply) = match ran {
-            Ok(ran) => (ran.keep, Ok(ran.answer)),
-            Err(panic) => (false, Err(panicked(panic))),
-        };
-        if conn.is_busy() {
+        if for_want_of_savepoints && !panicked {
+            // It may have failed for what a neighbour wrote, and that is not in the file yet: it is asked again.
+            discard(reply);
+        } else {
+            let culprit = members.remove(at);
+            self.outcome.tell(culprit, reply);
+        }
+        if self.outcome.poisoned {
+            self.outcome.fail_all(members, &Error::Poisoned);
+            return None;
+        }
+        if self.outcome.restarts > 1 {
+            self.run_each_alone(members);
+            return None;
+        }
+        match self.begin_again() {
+            Ok(()) => Some(members),
+            Err(error) => {
+                self.outcome.fail_all(members, &error);
+                None
+            }
+        }
+    }
+
+    fn run_one(&mut self, run: &mut WriteOp, net: Net) -> Isolated {
+        let isolated = run_isolated(self.bench, &self.ledger, run, net);
+        if self.bench.conn.is_busy() {
             // A statement that was forgotten while it ran pins what this connection sees, for good.
             self.outcome.poisoned = true;
+            return Isolated::Ended(isolated.into_failure());
         }
-        if self.outcome.poisoned || conn.is_autocommit() {
-            if !keep {
-                return Isolated::Ended(reply);
-            }
-            // An operation that answers success though its transaction is gone has swallowed the failure.
-            discard(reply);
-            return Isolated::Ended(Err(Error::Forbidden));
-        }
-        let undone = if keep { Ok(()) } else { savepoint(conn, ROLLBACK_TO) };
-        match undone.and_then(|()| savepoint(conn, RELEASE)) {
-            Ok(()) => Isolated::Undisturbed(reply),
-            Err(error) => {
-                discard(reply);
-                Isolated::Ended(Err(error))
-            }
-        }
+        isolated
     }
 
-    fn commit(&mut self, members: Vec<Member>, answers: Vec<Reply>) {
+    fn commit(&mut self, members: Vec<Member>, mut answers: Vec<Kept>) {
         if process::check().is_err() {
             // An operation forked, and this is the child, in whose place the parent commits.
             self.outcome.poisoned = true;
             answers.into_iter().for_each(discard);
             return self.outcome.fail_all(members, &Error::Forked);
         }
-        let commit = announce(self.conn, self.counter);
-        match self.conn.execute_batch("COMMIT") {
+        if let Err(error) = self.end(&mut answers) {
+            answers.into_iter().for_each(discard);
+            return self.end_failed(members, &error);
+        }
+        let commit = announce(&self.bench.conn, self.counter);
+        match engine_statement(&self.bench.conn, COMMIT) {
             Ok(()) => {
                 commit.committed();
                 self.outcome.commits += 1;
-                for (member, reply) in members.into_iter().zip(answers) {
-                    self.outcome.tell(member, reply);
+                for (member, kept) in members.into_iter().zip(answers) {
+                    self.outcome.tell_committed(member, kept);
                 }
             }
             Err(source) => {
                 answers.into_iter().for_each(discard);
                 self.commit_failed(members, source, commit);
             }
+        }
+    }
+
+    /// Lets the schema's hook do the rest for the rows that were marked. It runs once, when no savepoint is open.
+    fn end(&mut self, answers: &mut [Kept]) -> Result<()> {
+        let Some((batch_end, pending)) = self.ledger.take_pending() else {
+            return Ok(());
+        };
+        let bench = self.bench;
+        let own = Ledger::new(None);
+        let tx = WriteTx::new(&bench.conn, &own);
+        let ended = bench.guard.watch(|| catch_unwind(AssertUnwindSafe(|| batch_end(&tx, &pending))));
+        if let Some(last) = answers.last_mut() {
+            last.after.extend(own.keep_operation());
+        }
+        if bench.conn.is_busy() {
+            self.outcome.poisoned = true;
+            return Err(Error::Poisoned);
+        }
+        ended.unwrap_or_else(|panic| Err(panicked(panic)))?;
+        if bench.conn.is_autocommit() { Err(Error::Forbidden) } else { Ok(()) }
+    }
+
+    fn end_failed(&mut self, members: Vec<Member>, error: &Error) {
+        self.rollback();
+        if members.len() > 1 && !self.outcome.poisoned {
+            self.run_each_alone(members);
+        } else {
+            self.outcome.fail_all(members, error);
         }
     }
 
@@ -235,9 +329,10 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// The transaction is its own, and what undoes it.
     fn run_alone(&mut self, mut member: Member) {
-        match self.run_one(&mut member.run) {
-            Isolated::Undisturbed(reply) => self.commit(vec![member], vec![reply]),
+        match self.run_one(&mut member.run, Net::Transaction) {
+            Isolated::Undisturbed(kept) => self.commit(vec![member], vec![kept]),
             Isolated::Ended(reply) => {
                 self.rollback();
                 self.outcome.tell(member, reply);
@@ -248,8 +343,9 @@ impl<'a> Batch<'a> {
     fn begin_again(&self) -> Result<()> {
         let since = Instant::now();
         let backoff = Backoff::default().base(Duration::from_millis(5)).cap(Duration::from_millis(100));
-        let backoff = backoff.attempts(u32::MAX).deadline(self.patience);
-        retry(&SystemClock, &backoff, Error::is_retryable, || begin(self.conn)).map_err(|error| match error {
+        let backoff = backoff.attempts(u32::MAX).deadline(self.bench.patience);
+        let begun = retry(&SystemClock, &backoff, Error::is_retryable, || begin(&self.bench.conn));
+        begun.map_err(|error| match error {
             Error::Busy { path, .. } => {
                 Error::Busy { path, waited: since.elapsed(), blocker: Some(Blocker::Foreign) }
             }
@@ -257,45 +353,29 @@ impl<'a> Batch<'a> {
         })
     }
 
-    /// Ends the transaction if SQLite did not. A failing ROLLBACK leaves nothing to do: the transaction is
-    /// undone when the connection closes, so the engine is declared unfit instead.
+    /// Ends the transaction, and forgets what was left to be done for it. A failing ROLLBACK leaves nothing to do: the
+    /// transaction is undone when the connection closes, so the engine is declared unfit instead.
     fn rollback(&mut self) {
-        if self.conn.is_autocommit() || process::check().is_err() {
-            return;
-        }
-        if self.conn.execute_batch("ROLLBACK").is_err() {
+        self.ledger.clear();
+        if !self.bench.rollback() {
             self.outcome.poisoned = true;
         }
     }
 }
 
 enum Step {
-    Ran(Vec<Reply>),
+    Ran(Vec<Kept>),
     Ended { at: usize, reply: Reply },
 }
 
-enum Isolated {
-    /// The transaction stands as the operation left it.
-    Undisturbed(Reply),
-    /// The whole transaction is gone, or no longer to be trusted.
-    Ended(Reply),
+pub(crate) fn begin(conn: &Connection) -> Result<()> {
+    engine_statement(conn, BEGIN).map_err(Error::classify)
 }
 
 // The comments keep these out of the way of a closure's own statements in the connection's cache, where a
 // statement is found again without being authorised again.
-const SAVEPOINT: &str = "SAVEPOINT unforget_op /* engine */";
-const ROLLBACK_TO: &str = "ROLLBACK TO unforget_op /* engine */";
-const RELEASE: &str = "RELEASE unforget_op /* engine */";
-
-/// Opens, undoes or closes an operation's savepoint.
-fn savepoint(conn: &Connection, sql: &str) -> Result<()> {
-    conn.prepare_cached(sql)?.execute([])?;
-    Ok(())
-}
-
-pub(crate) fn begin(conn: &Connection) -> Result<()> {
-    conn.execute_batch("BEGIN IMMEDIATE").map_err(Error::classify)
-}
+const BEGIN: &str = "BEGIN IMMEDIATE /* engine */";
+const COMMIT: &str = "COMMIT /* engine */";
 
 /// Says to every process that the transaction of `conn` is about to be committed.
 fn announce<'a>(conn: &Connection, counter: &'a Counter) -> Commit<'a> {
@@ -312,30 +392,12 @@ fn write_the_same(conn: &Connection) -> Result<()> {
 pub(crate) fn heal(conn: &Connection, counter: &Counter) -> Result<()> {
     begin(conn)?;
     let commit = announce(conn, counter);
-    conn.execute_batch("COMMIT").map_err(Error::classify)?;
+    engine_statement(conn, COMMIT).map_err(Error::classify)?;
     commit.committed();
     Ok(())
 }
 
-/// Drops what a caller made, such as an answer or the payload of a panic. Its destructor is the caller's code: one
-/// that panics must not take the writer with it.
-fn discard<T>(made_by_a_caller: T) {
-    contain(|| drop(made_by_a_caller));
-}
-
-#[expect(clippy::mem_forget, reason = "a panic whose payload may panic when dropped is not dropped")]
-fn contain(runs_a_destructor: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(runs_a_destructor)) {
-        std::mem::forget(panic);
-    }
-}
-
-pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Error {
-    let message = panic
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
-    discard(panic);
-    Error::Panicked { message }
+/// Runs a statement of the engine's own, which is compiled once.
+fn engine_statement(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(sql)?.execute([]).map(drop)
 }

@@ -16,6 +16,7 @@ use crate::census::Census;
 use crate::file::{self, FileId};
 use crate::generation::{Board, Generation, Watcher};
 use crate::memory::Place;
+use crate::observers::Observers;
 use crate::op::{Op, Reply};
 use crate::readers::Readers;
 use crate::stats::{Stats, Wal};
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) census: Arc<Census>,
     pub(crate) log: Log,
     pub(crate) board: Arc<Board>,
+    pub(crate) observers: Arc<Observers>,
     stopped: Mutex<bool>,
     stop: Condvar,
 }
@@ -67,6 +69,7 @@ impl Shared {
             census: Arc::new(Census::new()),
             log: Log::new(),
             board,
+            observers: Arc::default(),
             stopped: Mutex::new(false),
             stop: Condvar::new(),
         }

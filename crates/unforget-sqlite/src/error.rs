@@ -150,6 +150,15 @@ pub enum Error {
         /// The bound of the queue.
         limit: usize,
     },
+    /// A row was marked for the end of the batch, but nothing is done there.
+    #[error("the schema names nothing to be done at the end of a batch; migrate to one with `batch_end`")]
+    NoBatchEnd,
+    /// The operation left more to be done later than is kept in memory.
+    #[error("the operation marked rows of more than {limit} bytes for the end of its batch; split it")]
+    TooMuchPending {
+        /// How many bytes one operation may leave.
+        limit: usize,
+    },
     /// The database was closed.
     #[error("the database is closed; open it again")]
     Closed,

@@ -76,6 +76,9 @@
 //! - Databases in one directory share one turn; give each its own directory if they are busy at the same time.
 //! - An operation that never returns holds the turn for as long. Callers of later batches get [`Error::Busy`] at
 //!   their deadline; those that share its batch wait with it.
+//! - An operation may run more than once, also because it fails itself; what it does outside the database is then done
+//!   as often.
+//! - The [end of a batch](Schema::batch_end) is outside its time budget: it takes as long as the marked rows take.
 //! - A closure that forgets a running statement (`mem::forget`) makes the engine unfit to write; from a read it
 //!   leaks a connection with its snapshot.
 //! - Each open that gives up at its deadline leaves a thread behind until the turn is free.
@@ -108,9 +111,12 @@ mod file;
 mod generation;
 mod guard;
 mod here;
+mod intake;
+mod ledger;
 mod limit;
 mod memory;
 mod migrate;
+mod observers;
 mod op;
 mod options;
 mod process;
@@ -118,6 +124,7 @@ mod readers;
 mod restore;
 mod settings;
 mod stats;
+mod told;
 mod tx;
 mod wal;
 mod writer;
@@ -129,7 +136,9 @@ pub use crate::checkpoint::{Checkpoint, Checkpoints};
 pub use crate::database::{Database, Ticket};
 pub use crate::error::{Blocker, Error, Result};
 pub use crate::generation::{Changes, Generation, Moment};
+pub use crate::ledger::{BatchEnd, Pending};
 pub use crate::migrate::Schema;
+pub use crate::observers::OnCommit;
 pub use crate::options::{Durability, Options};
 pub use crate::stats::{Stats, Wal};
 pub use crate::tx::{ReadTx, WriteTx};

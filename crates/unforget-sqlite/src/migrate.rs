@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
-use crate::{Error, Result};
+use crate::{BatchEnd, Error, Result};
 
 /// A schema as the list of steps that build it, oldest first.
 ///
@@ -19,16 +19,17 @@ use crate::{Error, Result};
 /// static SCHEMA: Schema = Schema::new(&["CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT NOT NULL)"]);
 /// assert_eq!(SCHEMA.version(), 1);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Schema {
     steps: &'static [&'static str],
     application_id: i32,
+    batch_end: Option<BatchEnd>,
 }
 
 impl Schema {
     /// Names the steps.
     pub const fn new(steps: &'static [&'static str]) -> Self {
-        Self { steps, application_id: 0 }
+        Self { steps, application_id: 0, batch_end: None }
     }
 
     /// Marks files with a number of the program's own (`application_id` in the header), by which a database of
@@ -37,6 +38,50 @@ impl Schema {
     pub const fn application_id(mut self, id: i32) -> Self {
         self.application_id = id;
         self
+    }
+
+    /// Names what is done once per batch for the rows that its operations marked with
+    /// [`WriteTx::pend`](crate::WriteTx::pend): after the last operation, in the same transaction, before the commit.
+    ///
+    /// That is the place to write what is cheaper written once than many times, such as a full-text index. If it
+    /// fails or panics, each operation of the batch is run again in a transaction of its own, so that only those fail
+    /// whose rows are at fault. Where nothing was marked it is not called.
+    ///
+    /// ```
+    /// use unforget_sqlite::{Database, Error, Options, Pending, Schema};
+    ///
+    /// static SCHEMA: Schema = Schema::new(&[
+    ///     "CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+    ///      CREATE VIRTUAL TABLE note_index USING fts5(body, content = 'note', content_rowid = 'id');",
+    /// ])
+    /// .batch_end(|tx, pending| {
+    ///     for Pending { row, .. } in pending {
+    ///         let index = "INSERT INTO note_index(rowid, body) SELECT id, body FROM note WHERE id = ?1";
+    ///         tx.execute(index, [row])?;
+    ///     }
+    ///     Ok(())
+    /// });
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let db = Database::open(directory.path().join("notes.db"), Options::default())?;
+    /// db.migrate(&SCHEMA)?;
+    /// db.write(|tx| -> Result<(), Error> {
+    ///     tx.execute("INSERT INTO note(id, body) VALUES (7, 'a glider')", [])?;
+    ///     tx.pend(Pending::new("note", 7))
+    /// })?;
+    /// let found: i64 = db.read(|tx| -> Result<_, Error> {
+    ///     Ok(tx.query_row("SELECT rowid FROM note_index('glider')", [], |row| row.get(0))?)
+    /// })?;
+    /// assert_eq!(found, 7);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub const fn batch_end(mut self, batch_end: BatchEnd) -> Self {
+        self.batch_end = Some(batch_end);
+        self
+    }
+
+    pub(crate) const fn at_batch_end(&self) -> Option<BatchEnd> {
+        self.batch_end
     }
 
     /// The version a file has when all steps were applied to it.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::Checkpoints;
+use crate::intake::Budget;
 
 /// Decides what an acknowledged write survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,6 +37,8 @@ pub struct Options {
     pub(crate) deadline: Duration,
     pub(crate) queued_ops: usize,
     pub(crate) queued_bytes: usize,
+    pub(crate) batch_operations: usize,
+    pub(crate) batch_time: Duration,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) max_read: Option<Duration>,
     pub(crate) network: bool,
@@ -50,6 +53,8 @@ impl Default for Options {
             deadline: Duration::from_secs(10),
             queued_ops: 1024,
             queued_bytes: 64 << 20,
+            batch_operations: 4096,
+            batch_time: Duration::from_millis(50),
             checkpoints: Checkpoints::default(),
             max_read: None,
             network: false,
@@ -97,6 +102,29 @@ impl Options {
         self
     }
 
+    /// Bounds how many operations share a commit; 4096 unless set, at least 1. The rest of the queue can still be
+    /// withdrawn, and goes on after others had the turn.
+    ///
+    /// 4096 operations that mark a row each make the end of the batch take some 30 ms where that is full text.
+    #[must_use]
+    pub fn batch_operations(mut self, operations: usize) -> Self {
+        self.batch_operations = operations.max(1);
+        self
+    }
+
+    /// Bounds how long operations are added to a batch that has begun; 50 ms unless set. One that is running is not
+    /// interrupted, so others wait for the turn for this long, the last operation, the
+    /// [end of the batch](crate::Schema::batch_end) and the commit. Where an operation fails, the batch may run a second
+    /// time.
+    ///
+    /// 50 ms are a small part of anybody's deadline, and a hundred commits to a quick disk: sharing one among still
+    /// more operations would not make writing faster.
+    #[must_use]
+    pub fn batch_time(mut self, time: Duration) -> Self {
+        self.batch_time = time.min(LONGEST_DEADLINE);
+        self
+    }
+
     /// Sets when the write-ahead log is moved into the file.
     #[must_use]
     pub fn checkpoints(mut self, policy: Checkpoints) -> Self {
@@ -124,6 +152,10 @@ impl Options {
     pub fn allow_network_file_system(mut self, allow: bool) -> Self {
         self.network = allow;
         self
+    }
+
+    pub(crate) fn budget(&self) -> Budget {
+        Budget { operations: self.batch_operations, time: self.batch_time }
     }
 
     /// How long SQLite itself waits: no longer than anybody waits for the engine.

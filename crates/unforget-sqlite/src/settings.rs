@@ -181,7 +181,7 @@ mod tests {
         let path = directory.path().canonicalize().unwrap().join("a.db");
         let engine = Engine::start(&path, &options()).unwrap();
         let desk = engine.shared.desk.lock();
-        let writer = &desk.as_ref().unwrap().conn;
+        let writer = &desk.as_ref().unwrap().bench.conn;
         demand("the writer", writer, &WRITING);
         engine
             .readers
@@ -200,7 +200,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let engine = Engine::start(&directory.path().join("a.db"), &options()).unwrap();
         let desk = engine.shared.desk.lock();
-        assert_eq!(found(&desk.as_ref().unwrap().conn, "busy_timeout"), "1234");
+        assert_eq!(found(&desk.as_ref().unwrap().bench.conn, "busy_timeout"), "1234");
         drop(desk);
     }
 

@@ -11,7 +11,8 @@ pub struct Stats {
     pub operations: u64,
     /// Commits; fewer than `operations` where writes shared one.
     pub commits: u64,
-    /// Batches that ran again because one operation ended the transaction.
+    /// Batches that ran again because one operation ended the transaction; not those that ran again with savepoints
+    /// because one failed.
     pub restarts: u64,
     /// Times a foreign program held the file beyond the busy timeout.
     pub busy: u64,

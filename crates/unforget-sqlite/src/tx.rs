@@ -7,6 +7,9 @@ use std::ops::Deref;
 
 use rusqlite::{CachedStatement, Connection, Params, Row, Statement};
 
+use crate::ledger::Ledger;
+use crate::{Pending, Result};
+
 /// One snapshot of the file: nothing read through it changes while it lives.
 #[derive(Debug)]
 pub struct ReadTx<'conn> {
@@ -46,11 +49,12 @@ impl<'conn> ReadTx<'conn> {
 #[derive(Debug)]
 pub struct WriteTx<'conn> {
     read: ReadTx<'conn>,
+    ledger: &'conn Ledger,
 }
 
 impl<'conn> WriteTx<'conn> {
-    pub(crate) fn new(conn: &'conn Connection) -> Self {
-        Self { read: ReadTx::new(conn) }
+    pub(crate) fn new(conn: &'conn Connection, ledger: &'conn Ledger) -> Self {
+        Self { read: ReadTx::new(conn), ledger }
     }
 
     /// Runs one statement and answers how many rows it changed.
@@ -61,6 +65,30 @@ impl<'conn> WriteTx<'conn> {
     /// Runs several statements that take no parameters.
     pub fn execute_batch(&self, sql: &str) -> rusqlite::Result<()> {
         self.read.conn.execute_batch(sql)
+    }
+
+    /// Marks a row for the end of the batch, where the schema's [`batch_end`](crate::Schema::batch_end) does the rest
+    /// for it, in this transaction. If this operation fails, its marks are forgotten with its changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoBatchEnd`](crate::Error::NoBatchEnd) if the schema names nothing to be done, and
+    /// [`Error::TooMuchPending`](crate::Error::TooMuchPending) beyond 64 MiB of marks by one operation.
+    pub fn pend(&self, pending: Pending) -> Result<()> {
+        self.ledger.pend(pending)
+    }
+
+    /// Has `run` run once this operation is committed, before its caller is told; never if it is not.
+    ///
+    /// That is the place to publish what was written. It runs on a thread that writes, while others wait: it should
+    /// neither block nor take long, and writing is refused with [`Error::Reentrant`](crate::Error::Reentrant).
+    /// If it panics, that is contained, and the caller is told of success all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooMuchPending`](crate::Error::TooMuchPending) if one operation asks for millions of them.
+    pub fn after_commit(&self, run: impl FnOnce() + Send + 'static) -> Result<()> {
+        self.ledger.after_commit(Box::new(run))
     }
 
     /// The row id of the last INSERT on this connection, which may be another operation's when the statement

@@ -1,32 +1,38 @@
 //! The one thread that writes.
 //!
 //! ```text
-//! wait until something is queued ──► the turn (blocks in the kernel) ──► BEGIN IMMEDIATE ──► take the whole queue
-//!        ▲                                                                                          │
-//!        └──── tell everybody ◄──── give the turn back ◄──── COMMIT ◄──── run each in isolation ◄───┘
+//! wait until something is queued ──► the turn (blocks in the kernel) ──► BEGIN IMMEDIATE ──► take one, run it ◄─┐
+//!        ▲                                                                                  │      └───────────┘
+//!        └──── tell everybody ◄──── give the turn back ◄──── COMMIT ◄──── nothing left, or a budget is used up
 //! ```
 //!
-//! Nothing is taken from the queue before the transaction is open. So a caller whose deadline passes while
-//! another process has the turn, or a foreign program has the file locked, withdraws its operation and knows
-//! that it was not started; and the batch grows while the writer waits.
+//! Nothing is taken from the queue before the transaction is open, and no more than the budgets of a batch allow. So
+//! a caller whose deadline passes while another process has the turn, a foreign program has the file locked, or many
+//! operations are before its own, withdraws its operation and knows that it was not started; and the batch grows
+//! while the writer waits. What is left over goes into the next batch, for which the turn is taken anew.
 //!
 //! A caller who is alone does not hand over: it sits down in the idle writer's seat and does the same itself ([`lead`]).
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use unforget_fs::Turnstile;
-use unforget_sync::{Backoff, Clock, Completer, Consumer, Entry, SystemClock, Ticket, WriteQueue, retry};
+use unforget_sync::{Backoff, Clock, Consumer, Entry, SystemClock, Ticket, WriteQueue, retry};
 
-use crate::batch::{self, Batch, Member, Told};
+use crate::batch::{self, Batch, Bench, Outcome};
 use crate::checkpoint::{Checkpointer, keep_log};
 use crate::engine::{self, Shared};
 use crate::generation::{self, Counter};
 use crate::guard::Guard;
-use crate::op::{ExclusiveOp, Op, Reply};
+use crate::intake::{Alone, Budget, Intake, Source};
+use crate::op::{Op, Reply};
+use crate::told::Told;
 use crate::{Error, Options, Result, here, process, settings};
+
+/// How many compiled statements the writing connection keeps. A program's closures have some dozens, of some KiB each;
+/// compiling one anew costs more than running it.
+const CACHED_STATEMENTS: usize = 128;
 
 pub(crate) struct Writer {
     consumer: Consumer<Op, Reply>,
@@ -38,11 +44,9 @@ pub(crate) struct Writer {
 
 /// What writing takes: for whoever has the consumer's seat in the queue, and nobody else.
 pub(crate) struct Desk {
-    pub(crate) conn: Connection,
-    guard: Guard,
+    pub(crate) bench: Bench,
     turnstile: Turnstile,
-    /// How long a batch that lost its transaction waits for the next one.
-    patience: Duration,
+    budget: Budget,
     /// How long SQLite waits for a foreign program by itself.
     busy_wait: Duration,
     /// When it was last seen that the page of the counter still has its name.
@@ -67,7 +71,7 @@ impl Writer {
     ) -> Result<Self> {
         here::stay(engine::directory(&shared.path));
         let desk = Desk::open(&shared, options)?;
-        shared.log.follow(&desk.conn, options.checkpoints)?;
+        shared.log.follow(&desk.bench.conn, options.checkpoints)?;
         let checkpointer = Checkpointer::start(&shared, options)?;
         *shared.desk.lock() = Some(desk);
         Ok(Self { consumer, queue, shared, checkpointer })
@@ -82,47 +86,50 @@ impl Writer {
         let _farewell = Farewell(Arc::clone(&self.shared));
         let mut one_at_a_time = true;
         while if one_at_a_time { self.consumer.wait_lending() } else { self.consumer.wait() } {
-            let told = self.serve();
-            self.shared.board.announce();
-            one_at_a_time = told.len() <= 1;
-            for told in told {
-                told.tell(&self.shared.path);
+            let outcome = self.serve();
+            one_at_a_time = outcome.told.len() <= 1;
+            let told = publish(&self.shared, outcome);
+            if one_at_a_time {
+                // Before anybody is told, or a lone caller would find the seat taken and never get away from here.
+                self.consumer.lend();
             }
+            tell(&self.shared, told);
         }
         self.checkpointer.stop();
         let desk = self.shared.desk.lock().take();
         if let Some(mut desk) = desk {
             desk.fold_log(&self.shared);
             if self.shared.is_poisoned() {
-                keep_log(&desk.conn);
+                keep_log(&desk.bench.conn);
             }
         }
         drop(self);
     }
 
-    fn serve(&mut self) -> Vec<Told> {
+    fn serve(&mut self) -> Outcome {
         let Self { consumer, queue, shared, .. } = self;
         shared.log.ease();
         let mut desk = shared.desk.lock();
         let Some(desk) = desk.as_mut() else {
-            return refuse(consumer.take(), &Error::Closed);
+            return Outcome::refused(consumer.take(), &Error::Closed);
         };
         desk.look_at_the_page(shared);
-        let turn = match desk.turnstile.enter() {
+        let _turn = match desk.turnstile.enter() {
             Ok(turn) => turn,
-            Err(error) => return refuse(consumer.take(), &error.into()),
+            Err(error) => return Outcome::refused(consumer.take(), &error.into()),
         };
-        let opened = || open_transaction(&desk.conn, queue, shared);
-        match transact(&desk.conn, &desk.guard, desk.patience, shared, opened, || consumer.take()) {
-            None => Vec::new(),
-            Some((mut told, alone)) => {
-                if !alone.is_empty() {
-                    // What is alone may take long; what is committed is told before it.
-                    told.drain(..).for_each(|told| told.tell(&shared.path));
+        let opened = || open_transaction(&desk.bench.conn, queue, shared);
+        let source = Source::Queue { consumer, queue };
+        match transact(&desk.bench, desk.budget, shared, opened, source) {
+            None => Outcome::default(),
+            Some((outcome, None)) => outcome,
+            Some((outcome, Some(job))) => {
+                // What is alone may take long; what is committed is told before it.
+                tell(shared, publish(shared, outcome));
+                Outcome {
+                    told: vec![job.run(&mut desk.bench.conn, &shared.board.counter)],
+                    ..Outcome::default()
                 }
-                told.extend(alone.into_iter().map(|job| job.run(&mut desk.conn, &shared.board.counter)));
-                drop(turn);
-                told
             }
         }
     }
@@ -146,13 +153,12 @@ pub(crate) fn lead(
     let mut entry = Some(Entry { op, completer });
     let told = {
         let _here = here::enter(engine::directory(&shared.path));
-        let mut desk = shared.desk.lock();
-        desk.as_mut().and_then(|desk| desk.serve_at_once(shared, || entry.take().into_iter().collect()))
+        let served = shared.desk.lock().as_mut().and_then(|desk| desk.serve_at_once(shared, &mut entry));
+        served.map(|outcome| publish(shared, outcome))
     };
     drop(seat);
-    shared.board.announce();
     // What callers gave us is dropped here, when they may write again.
-    told.into_iter().flatten().for_each(|told| told.tell(&shared.path));
+    tell(shared, told.unwrap_or_default());
     match entry {
         Some(Entry { op, .. }) => Err(op),
         None => Ok(ticket),
@@ -174,8 +180,9 @@ impl Desk {
         }
         let guard = Guard::install(&conn)?;
         drop(turn);
-        let (patience, busy_wait) = (options.deadline, options.busy_wait());
-        Ok(Self { conn, guard, turnstile, patience, busy_wait, looked: Instant::now() })
+        let bench = Bench::new(conn, guard, options.deadline);
+        let (budget, busy_wait) = (options.budget(), options.busy_wait());
+        Ok(Self { bench, turnstile, budget, busy_wait, looked: Instant::now() })
     }
 
     /// Moves on to another page if this one has lost its name, which costs a system call and is rare.
@@ -188,23 +195,19 @@ impl Desk {
     }
 
     /// As the writer serves, but waiting for nobody; `None` if that would have been necessary.
-    fn serve_at_once(
-        &mut self,
-        shared: &Shared,
-        take: impl FnOnce() -> Vec<Entry<Op, Reply>>,
-    ) -> Option<Vec<Told>> {
+    fn serve_at_once(&mut self, shared: &Shared, entry: &mut Option<Entry<Op, Reply>>) -> Option<Outcome> {
         self.look_at_the_page(shared);
-        let turn = self.turnstile.try_enter().ok().flatten()?;
+        let _turn = self.turnstile.try_enter().ok().flatten()?;
+        let conn = &self.bench.conn;
         let begin_at_once = || {
-            self.conn.busy_timeout(Duration::ZERO)?;
-            let begun = batch::begin(&self.conn);
-            self.conn.busy_timeout(self.busy_wait)?;
+            conn.busy_timeout(Duration::ZERO)?;
+            let begun = batch::begin(conn);
+            conn.busy_timeout(self.busy_wait)?;
             begun
         };
-        let (told, _no_such_op) =
-            transact(&self.conn, &self.guard, self.patience, shared, begin_at_once, take)?;
-        drop(turn);
-        Some(told)
+        let source = Source::Caller(entry);
+        let (outcome, _no_such_op) = transact(&self.bench, self.budget, shared, begin_at_once, source)?;
+        Some(outcome)
     }
 
     /// Moves what is only in the write-ahead log into the file, so that the file alone is complete.
@@ -216,7 +219,7 @@ impl Desk {
             return;
         }
         if let Ok(Some(_turn)) = self.turnstile.try_enter() {
-            empty_log_or_end(&self.conn, shared);
+            empty_log_or_end(&self.bench.conn, shared);
         }
     }
 }
@@ -224,40 +227,63 @@ impl Desk {
 /// One transaction, under the turn: looks whether it may be, opens it, takes, runs and commits. Answers whom to tell,
 /// and what is to run alone; `None`, having taken nothing, when the file is in use and nobody waits for it.
 fn transact(
-    conn: &Connection,
-    guard: &Guard,
-    patience: Duration,
+    bench: &Bench,
+    budget: Budget,
     shared: &Shared,
     open: impl FnOnce() -> Result<()>,
-    take: impl FnOnce() -> Vec<Entry<Op, Reply>>,
-) -> Option<(Vec<Told>, Vec<Alone>)> {
-    let counter = &shared.board.counter;
-    let all_refused = |entries, error: &Error| Some((refuse(entries, error), Vec::new()));
+    source: Source<'_>,
+) -> Option<(Outcome, Option<Alone>)> {
+    let all_refused =
+        |source: Source<'_>, error: &Error| Some((Outcome::refused(source.take_all(), error), None));
     if shared.is_poisoned() {
-        return all_refused(take(), &Error::Poisoned);
+        return all_refused(source, &Error::Poisoned);
     }
     if !shared.has_its_name() {
         shared.poison();
-        return all_refused(take(), &Error::Replaced { path: shared.path.clone() });
+        return all_refused(source, &Error::Replaced { path: shared.path.clone() });
     }
     match open() {
         Ok(()) => {}
         Err(Error::Busy { .. }) => return None,
-        Err(error) => return all_refused(take(), &error),
+        Err(error) => return all_refused(source, &error),
     }
-    if let Some(schema) = shared.schema()
-        && let Err(error) = schema.check(conn, &shared.path)
+    let schema = shared.schema();
+    if let Some(schema) = schema
+        && let Err(error) = schema.check(&bench.conn, &shared.path)
     {
-        Batch::run(conn, guard, counter, patience, Vec::new());
-        return all_refused(take(), &error);
+        if !bench.rollback() {
+            shared.poison();
+        }
+        return all_refused(source, &error);
     }
-    let (members, alone) = sort(take());
-    let outcome = Batch::run(conn, guard, counter, patience, members);
+    let mut intake = Intake::begin(source, budget);
+    let outcome = Batch::run(
+        bench,
+        &shared.board.counter,
+        schema.and_then(|schema| schema.at_batch_end()),
+        &mut intake,
+    );
     shared.count(&outcome);
     if outcome.poisoned && process::check().is_ok() {
-        empty_log_or_end(conn, shared);
+        empty_log_or_end(&bench.conn, shared);
     }
-    Some((outcome.told, alone))
+    Some((outcome, intake.into_alone()))
+}
+
+/// Runs what is to be run after a commit: before anybody is told, so that whoever is finds what was published for
+/// it, and after the turn was given back, where there is nothing else to do under it.
+fn publish(shared: &Shared, outcome: Outcome) -> Vec<Told> {
+    let Outcome { mut told, kept, .. } = outcome;
+    told.iter_mut().for_each(Told::publish);
+    shared.observers.tell(kept);
+    shared.board.announce();
+    told
+}
+
+fn tell(shared: &Shared, told: Vec<Told>) {
+    for told in told {
+        told.tell(&shared.path);
+    }
 }
 
 /// Opens the connection that writes.
@@ -284,6 +310,7 @@ fn open_connection(shared: &Shared, options: &Options) -> Result<(Connection, bo
         settings::apply_writer(&conn, options.durability, options.busy_wait())?;
         let log_is_empty = empty_log(&conn).inspect_err(|_| keep_log(&conn))?;
         conn.busy_timeout(options.busy_wait())?;
+        conn.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         Ok((conn, log_is_empty))
     })?;
     shared.got_in();
@@ -339,45 +366,4 @@ fn open_transaction(conn: &Connection, queue: &WriteQueue<Op, Reply>, shared: &S
             }
         }
     }
-}
-
-/// Work that runs by itself, after the batch it was queued with.
-struct Alone {
-    run: ExclusiveOp,
-    completer: Completer<Reply>,
-}
-
-impl Alone {
-    /// It commits when it likes, so its whole run counts as a commit; one that fails may have left anything.
-    fn run(mut self, conn: &mut Connection, counter: &Counter) -> Told {
-        let commit = counter.begin();
-        let ran = catch_unwind(AssertUnwindSafe(|| (self.run)(conn))).map_err(batch::panicked);
-        if ran.as_ref().is_ok_and(|ran| ran.keep) {
-            commit.undone();
-        }
-        Told { completer: self.completer, reply: ran.map(|ran| ran.answer), spent: None }
-    }
-}
-
-fn sort(entries: Vec<Entry<Op, Reply>>) -> (Vec<Member>, Vec<Alone>) {
-    let mut members = Vec::with_capacity(entries.len());
-    let mut alone = Vec::new();
-    for Entry { op, completer } in entries {
-        match op {
-            Op::Write { run, .. } => members.push(Member { run, completer }),
-            Op::Exclusive(run) => alone.push(Alone { run, completer }),
-        }
-    }
-    (members, alone)
-}
-
-fn refuse(entries: Vec<Entry<Op, Reply>>, error: &Error) -> Vec<Told> {
-    let refused = |Entry { op, completer }| {
-        let spent = match op {
-            Op::Write { run, .. } => Some(run),
-            Op::Exclusive(_) => None,
-        };
-        Told { completer, reply: Err(error.clone()), spent }
-    };
-    entries.into_iter().map(refused).collect()
 }

@@ -76,6 +76,63 @@ fn a_turn_that_arrives_between_two_others_becomes_their_neighbour() {
 }
 
 #[test]
+fn turns_that_arrive_together_and_out_of_order_are_neighbours_in_the_end() {
+    const TURNS: u64 = 40;
+    let store = Store::new();
+    let arrive = |thread: u64| {
+        for n in (0..TURNS).filter(|n| n % 4 == thread).rev() {
+            let turn = NewTurn::new("ada", "monday", format!("word{n}x")).created_ms(n);
+            store.memories.remember(turn).unwrap();
+        }
+    };
+    std::thread::scope(|threads| {
+        for thread in 0..4 {
+            threads.spawn(move || arrive(thread));
+        }
+    });
+    for n in 0..TURNS {
+        let mut hits = found(&store, &Query::new(format!("word{n}x")));
+        let own = hits.remove(0);
+        assert_eq!(own, format!("word{n}x"), "its own word counts most");
+        let mut beside: Vec<_> = [n.checked_sub(1), Some(n + 1).filter(|n| *n < TURNS)]
+            .into_iter()
+            .flatten()
+            .map(|n| format!("word{n}x"))
+            .collect();
+        hits.sort();
+        beside.sort();
+        assert_eq!(hits, beside, "the row of each neighbour has it, and no other row");
+    }
+}
+
+#[test]
+fn one_call_indexes_a_turn_once_that_others_came_to_stand_beside() {
+    let store = Store::new();
+    let turn = |text, ms| NewTurn::new("ada", "monday", text).created_ms(ms);
+    store.memories.remember_all(vec![turn("third", 3), turn("first", 1), turn("second", 2)]).unwrap();
+    assert_eq!(found(&store, &Query::new("first")), ["first", "second"], "`third` is not beside it any more");
+    assert_eq!(found(&store, &Query::new("second")).len(), 3);
+}
+
+#[test]
+fn a_turn_that_is_gone_leaves_the_index_when_it_is_marked() {
+    let store = Store::new();
+    store.remember("the glider");
+    store.remember("the ferry");
+    let removed = store.db.write(|tx| -> unforget_sqlite::Result<()> {
+        let remove = "DELETE FROM memory_nodes WHERE content = 'the glider' RETURNING id";
+        let id = tx.query_row(remove, [], |row| row.get(0))?;
+        tx.pend(unforget_sqlite::Pending::new("memory_nodes", id))
+    });
+    removed.unwrap();
+    let left = store.db.read(|tx| -> unforget_sqlite::Result<i64> {
+        let rows = "SELECT count(*) FROM memory_fts WHERE memory_fts MATCH 'body : glider'";
+        Ok(tx.query_row(rows, [], |row| row.get(0))?)
+    });
+    assert_eq!(left.unwrap(), 0, "its row would be found for whatever turn gets its place in the ranking");
+}
+
+#[test]
 fn neighbours_are_of_one_user_and_one_session() {
     let store = Store::new();
     store.memories.remember(NewTurn::new("ada", "monday", "secret")).unwrap();

@@ -54,6 +54,15 @@ fn a_lone_caller_writes_itself_and_it_is_kept() {
 }
 
 #[test]
+fn a_lone_caller_whom_the_writer_served_writes_itself_the_next_time() {
+    let store = Store::new();
+    for n in 0..50 {
+        insert(&store.db, &format!("by the writer {n}")).unwrap();
+        assert_eq!(who_writes(&store.db), thread::current().id(), "the seat was not free when it was told");
+    }
+}
+
+#[test]
 fn whoever_comes_meanwhile_is_served_afterwards() {
     let store = Store::new();
     until_alone(&store.db);

@@ -213,3 +213,78 @@ fn a_destructor_that_panics_does_not_stop_the_writer() {
     insert(&store.db, "after").unwrap();
     assert_eq!(store.bodies(), ["after"]);
 }
+
+fn half_done(store: &Store, sql: &'static str) -> unforget_sqlite::Ticket<usize, Error> {
+    store.db.submit(0, move |tx| Ok(tx.execute(sql, [])?)).unwrap()
+}
+
+#[test]
+fn a_statement_that_fails_halfway_leaves_nothing_behind() {
+    let store = Store::new();
+    store
+        .db
+        .write(|tx| -> Result<(), Error> {
+            Ok(tx.execute_batch(
+                "CREATE TABLE checked(n INTEGER);
+                 CREATE TRIGGER refused AFTER INSERT ON checked WHEN new.n = 2
+                 BEGIN SELECT RAISE(FAIL, 'on purpose'); END;
+                 INSERT INTO note(body) VALUES ('taken')",
+            )?)
+        })
+        .unwrap();
+    let or_fail = "INSERT OR FAIL INTO note(body) VALUES ('half'), ('taken')";
+    let raise_fail = "INSERT INTO checked VALUES (1), (2)";
+    let deferred = "INSERT INTO note(body, parent) VALUES ('orphan', 4711)";
+    for round in 0..2 {
+        let busy = BusyWriter::hold(&store.db);
+        let before = submit(&store.db, &format!("before {round}"));
+        let halves = [or_fail, raise_fail, deferred].map(|sql| half_done(&store, sql));
+        let after = submit(&store.db, &format!("after {round}"));
+        busy.release();
+        assert!(before.wait().is_ok() && after.wait().is_ok());
+        assert!(halves.into_iter().all(|half| half.wait().is_err()));
+        // And where each has a transaction of its own.
+        assert!(
+            [or_fail, raise_fail, deferred].into_iter().all(|sql| half_done(&store, sql).wait().is_err())
+        );
+    }
+    assert_eq!(store.bodies(), ["after 0", "after 1", "before 0", "before 1", "taken"]);
+    let left = store.db.read(|tx| -> Result<i64, Error> {
+        Ok(tx.query_row("SELECT count(*) FROM checked", [], |row| row.get(0))?)
+    });
+    assert_eq!(left.unwrap(), 0, "nothing of a statement that failed halfway");
+}
+
+#[test]
+fn an_operation_that_panicked_does_not_run_again() {
+    let store = Store::new();
+    let busy = BusyWriter::hold(&store.db);
+    let mut runs = 0;
+    let panicking = store.db.submit(0, move |_| -> Result<(), Error> {
+        runs += 1;
+        panic!("run {runs}")
+    });
+    let neighbour = submit(&store.db, "neighbour");
+    busy.release();
+    let outcome = panicking.unwrap().wait();
+    assert!(matches!(&outcome, Err(Error::Panicked { message }) if message == "run 1"), "{outcome:?}");
+    neighbour.wait().unwrap();
+}
+
+#[test]
+fn an_answer_is_of_what_is_in_the_file() {
+    let store = Store::new();
+    let busy = BusyWriter::hold(&store.db);
+    let mut runs = 0;
+    // Fails when it runs for the second time, as it does because a neighbour fails.
+    let fickle = store.db.submit(0, move |tx| -> Result<(), Error> {
+        runs += 1;
+        tx.execute("INSERT INTO note(body) VALUES ('contested')", [])?;
+        if runs > 1 { Err(Error::Closed) } else { Ok(()) }
+    });
+    let second = submit(&store.db, "contested");
+    busy.release();
+    assert!(matches!(fickle.unwrap().wait(), Err(Error::Closed)));
+    second.wait().unwrap();
+    assert_eq!(store.bodies(), ["contested"], "it was refused only for what is not in the file");
+}

@@ -121,6 +121,9 @@ fn every_variant() -> Vec<(Error, bool)> {
         Error::DurabilityDiffers { path: path.clone() },
         Error::Forbidden,
         Error::Reentrant,
+        Error::NoBatchEnd,
+        Error::TooMuchPending { limit: 1 },
+        Error::Page { path: path.clone(), fault: "it is too short" },
         Error::Panicked { message: "on purpose".to_owned() },
         Error::TooLarge { bytes: 2, limit: 1 },
         Error::Closed,
@@ -136,8 +139,12 @@ fn every_variant() -> Vec<(Error, bool)> {
         Error::Files(Arc::new(files)),
         Error::Io { operation: "open", path, source: io },
     ];
+    let place = "a.rs:1:1".to_owned();
+    let (held_for, limit) = (Duration::from_secs(2), Duration::from_secs(1));
+    let too_long = Error::ReadTooLong { path: "a.db".into(), place, held_for, limit };
+    let never = never.into_iter().chain([too_long]);
     let busy = Error::Busy { path: somewhere, waited: Duration::ZERO, blocker: None };
-    never.into_iter().map(|error| (error, false)).chain([(busy, true)]).collect()
+    never.map(|error| (error, false)).chain([(busy, true)]).collect()
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose preparations fail has failed")]
 
+mod after_commit;
 mod alone;
 mod backup;
 mod batch;
+mod batch_end;
+mod budget;
 mod checkpoint;
 mod child;
 mod deadline;

@@ -9,7 +9,7 @@ use super::state::Queued;
 use crate::primitive::Arc;
 use crate::ticket::Completer;
 
-/// Takes what is queued, all of it at once.
+/// Takes what is queued: all of it at once, or so much that the rest can still be withdrawn.
 ///
 /// There is one per queue, so a batch is the consumer's alone. Dropping it, also by a panic, closes the queue with
 /// [`Close::Abort`]: nobody is left waiting for a consumer that will not come.
@@ -77,6 +77,32 @@ impl<Op, R> Consumer<Op, R> {
         self.shared.wait_for_work(true)
     }
 
+    /// Lends the seat, if nothing is queued, before [`wait_lending`](Self::wait_lending) does: for what is left to be done
+    /// after a batch that takes no seat, such as telling its submitters.
+    ///
+    /// Who is told would otherwise find the seat taken by a consumer that has yet to sit down and wait, and hand over
+    /// its next operation too, and so for ever. Until the next wait nothing is to be taken and nothing to be used that
+    /// belongs to the seat.
+    ///
+    /// ```
+    /// # use std::num::NonZeroUsize;
+    /// # use unforget_sync::{Limits, WriteQueue};
+    /// # let limits = Limits { ops: NonZeroUsize::MIN, bytes: NonZeroUsize::MAX };
+    /// let (queue, mut consumer) = WriteQueue::<char, ()>::new(limits, |_| 1);
+    /// let ticket = queue.submit('a').expect("open");
+    /// let batch = consumer.take();
+    /// assert!(queue.try_lead().is_none(), "the consumer works");
+    /// consumer.lend();
+    /// for entry in batch {
+    ///     entry.completer.complete(());
+    /// }
+    /// assert_eq!(ticket.wait(), Ok(()));
+    /// assert!(queue.try_lead().is_some(), "whoever was told may lead");
+    /// ```
+    pub fn lend(&mut self) {
+        self.shared.leave_seat();
+    }
+
     /// Takes everything that is queued, in the order it was accepted. May be empty: see [`wait`](Self::wait).
     ///
     /// From here on the operations cannot be withdrawn, and submitters waiting for room get it.
@@ -91,6 +117,29 @@ impl<Op, R> Consumer<Op, R> {
         let mut taken = self.shared.take(std::mem::take(&mut self.spare));
         batch.extend(taken.drain(..).map(|Queued { op, completer, .. }| Entry { op, completer }));
         self.spare = taken;
+    }
+
+    /// Takes at most `most` operations, those accepted first, and appends them to `batch`. What is left can still be
+    /// withdrawn, and holds its room.
+    ///
+    /// For a consumer that cannot say beforehand how many it will get done: it takes a few, looks at the clock, and
+    /// takes more.
+    ///
+    /// ```
+    /// # use std::num::NonZeroUsize;
+    /// # use unforget_sync::{Limits, WriteQueue};
+    /// # let limits = Limits { ops: NonZeroUsize::MAX, bytes: NonZeroUsize::MAX };
+    /// let (queue, mut consumer) = WriteQueue::<char, ()>::new(limits, |_| 1);
+    /// let [_first, _second, third] = ['a', 'b', 'c'].map(|op| queue.submit(op).expect("open"));
+    /// let mut batch = Vec::new();
+    /// consumer.take_at_most(2, &mut batch);
+    /// assert_eq!(batch.iter().map(|entry| entry.op).collect::<String>(), "ab");
+    /// assert_eq!(queue.withdraw(&third), Some('c'));
+    /// ```
+    pub fn take_at_most(&mut self, most: usize, batch: &mut Vec<Entry<Op, R>>) {
+        // Before the lock is taken, and no more than is likely to come.
+        batch.reserve(most.min(64));
+        self.shared.take_at_most(most, |Queued { op, completer, .. }| batch.push(Entry { op, completer }));
     }
 }
 

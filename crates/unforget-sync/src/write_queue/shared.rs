@@ -177,6 +177,26 @@ impl<Op, R> Shared<Op, R> {
         taken
     }
 
+    /// Takes out the first `most` of what is queued. There is work for the consumer for as long as anything is left.
+    pub(super) fn take_at_most(&self, most: usize, mut taken: impl FnMut(Queued<Op, R>)) {
+        let mut state = self.lock();
+        for _ in 0..most {
+            match state.pop() {
+                Some(queued) => taken(queued),
+                None => break,
+            }
+        }
+        if state.len() == 0 {
+            self.pending.set(false);
+        }
+        self.unlock_and_admit_next(state);
+    }
+
+    /// The seat can be lent from now on, if nothing is queued.
+    pub(super) fn leave_seat(&self) {
+        self.lock().leave_seat();
+    }
+
     /// The end of a loan: what was queued meanwhile is the consumer's again.
     pub(super) fn give_seat_back(&self) {
         let mut state = self.lock();

@@ -92,7 +92,14 @@ impl<Op, R> State<Op, R> {
     /// The consumer is about to wait, and has seen that there is nothing to wait no longer for.
     pub(super) fn block_consumer(&mut self, lend: bool) {
         self.consumer_blocked = true;
-        if lend && self.seat != Seat::Lent {
+        if self.seat != Seat::Lent {
+            self.seat = if lend { Seat::Free } else { Seat::Consumer };
+        }
+    }
+
+    /// The consumer gets up from its seat, unless there is something for it to do, and will wait for it again.
+    pub(super) fn leave_seat(&mut self) {
+        if self.seat == Seat::Consumer && self.len() == 0 && !self.closed {
             self.seat = Seat::Free;
         }
     }
@@ -160,6 +167,13 @@ impl<Op, R> State<Op, R> {
         debug_assert!(replacement.is_empty(), "what is swapped in has been taken already");
         self.bytes = 0;
         mem::replace(&mut self.queued, replacement)
+    }
+
+    /// Takes out the operation that was accepted first.
+    pub(super) fn pop(&mut self) -> Option<Queued<Op, R>> {
+        let queued = self.queued.pop_front()?;
+        self.bytes -= queued.weight;
+        Some(queued)
     }
 
     pub(super) fn waiting(&self) -> usize {

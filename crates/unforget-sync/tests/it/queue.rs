@@ -146,6 +146,22 @@ fn withdrawing_takes_back_what_was_not_taken() {
 }
 
 #[test]
+fn what_a_bounded_take_leaves_can_be_withdrawn_and_is_waited_for() {
+    let _watch = watch();
+    let (queue, mut consumer) = queue(3, 6);
+    let tickets = [1, 2, 3].map(|op| queue.submit(op).expect("room"));
+    let mut batch = Vec::new();
+    consumer.take_at_most(2, &mut batch);
+    assert_eq!(batch.iter().map(|entry| entry.op).collect::<Vec<_>>(), [1, 2], "the first ones, in order");
+    assert!(queue.try_submit(4).is_err(), "what is left keeps its bytes");
+    assert!(waiting("what is left", || consumer.wait()), "there is work as long as anything is queued");
+    assert_eq!(queue.withdraw(&tickets[1]), None, "taken");
+    assert_eq!(queue.withdraw(&tickets[2]), Some(3), "not taken");
+    consumer.take_at_most(2, &mut batch);
+    assert_eq!(batch.len(), 2, "there is nothing more");
+}
+
+#[test]
 fn a_ticket_of_another_queue_withdraws_nothing() {
     let _watch = watch();
     let (one, _consumer) = queue(1, 10);

@@ -29,6 +29,9 @@ enum Op {
         back: usize,
     },
     Take,
+    TakeAtMost {
+        most: usize,
+    },
     /// Counted back from the operation taken last.
     Complete {
         back: usize,
@@ -64,6 +67,7 @@ trait Subject {
     fn submit(&mut self, weight: usize, late: bool) -> Seen;
     fn withdraw(&mut self, ticket: usize) -> Option<usize>;
     fn take(&mut self) -> Vec<usize>;
+    fn take_at_most(&mut self, most: usize) -> Vec<usize>;
     fn finish(&mut self, taken: usize, complete: bool);
     fn close(&mut self, how: Close);
     fn drain_late(&mut self) -> usize;
@@ -89,6 +93,7 @@ trait Subject {
                 Seen::Withdrawn(ticket.and_then(|ticket| self.withdraw(ticket)))
             }
             Op::Take => Seen::Batch(self.take()),
+            Op::TakeAtMost { most } => Seen::Batch(self.take_at_most(most)),
             Op::Complete { back } => self.finish_from_last(back, true),
             Op::Lose { back } => self.finish_from_last(back, false),
             Op::Close(how) => {
@@ -119,6 +124,12 @@ impl Real {
         let bytes = NonZeroUsize::new(MAX_BYTES).expect("not zero");
         let (queue, consumer) = WriteQueue::new(Limits { ops, bytes }, |weight| *weight);
         Self { queue, consumer: Some(consumer), tickets: Vec::new(), taken: Vec::new() }
+    }
+
+    fn keep(&mut self, batch: Vec<Entry<usize, usize>>) -> Vec<usize> {
+        let weights = batch.iter().map(|entry| entry.op).collect();
+        self.taken.extend(batch.into_iter().map(Some));
+        weights
     }
 }
 
@@ -161,9 +172,15 @@ impl Subject for Real {
 
     fn take(&mut self) -> Vec<usize> {
         let batch = self.consumer.as_mut().map(Consumer::take).unwrap_or_default();
-        let weights = batch.iter().map(|entry| entry.op).collect();
-        self.taken.extend(batch.into_iter().map(Some));
-        weights
+        self.keep(batch)
+    }
+
+    fn take_at_most(&mut self, most: usize) -> Vec<usize> {
+        let mut batch = Vec::new();
+        if let Some(consumer) = &mut self.consumer {
+            consumer.take_at_most(most, &mut batch);
+        }
+        self.keep(batch)
     }
 
     fn finish(&mut self, taken: usize, complete: bool) {
@@ -249,10 +266,14 @@ impl Subject for Oracle {
     }
 
     fn take(&mut self) -> Vec<usize> {
+        self.take_at_most(usize::MAX)
+    }
+
+    fn take_at_most(&mut self, most: usize) -> Vec<usize> {
         if self.consumer_gone {
             return Vec::new();
         }
-        let batch: Vec<_> = self.queued.drain(..).collect();
+        let batch: Vec<_> = self.queued.drain(..most.min(self.queued.len())).collect();
         self.taken.extend(batch.iter().copied().map(Some));
         batch.into_iter().map(|(_, weight)| weight).collect()
     }
@@ -295,7 +316,8 @@ fn ops() -> impl Strategy<Value = Op> {
         24 => weight().prop_map(|weight| Op::TrySubmit { weight }),
         9 => weight().prop_map(|weight| Op::SubmitLate { weight }),
         12 => (0_usize..6).prop_map(|back| Op::Withdraw { back }),
-        8 => Just(Op::Take),
+        5 => Just(Op::Take),
+        5 => (0..=MAX_OPS).prop_map(|most| Op::TakeAtMost { most }),
         12 => (0_usize..6).prop_map(|back| Op::Complete { back }),
         6 => (0_usize..6).prop_map(|back| Op::Lose { back }),
         // Rarely, because little happens after it.

@@ -189,6 +189,47 @@ fn an_operation_is_withdrawn_or_taken_never_both() {
     });
 }
 
+/// Operations are taken one by one while they are submitted and one is withdrawn: the consumer ends only when nothing
+/// is left, and each is on exactly one side. Bound: 3 preemptions.
+#[test]
+fn a_bounded_take_leaves_the_rest_to_be_taken_or_withdrawn() {
+    check_bounded(3, WAITS, || {
+        let (queue, mut consumer) = queue(2, 9);
+        let producer = thread::spawn(move || {
+            let _first = queue.submit(1).expect("open");
+            let second = queue.submit(2).expect("open");
+            queue.withdraw(&second).is_some()
+        });
+        let mut taken = Vec::new();
+        while consumer.wait() {
+            let mut batch = Vec::new();
+            consumer.take_at_most(1, &mut batch);
+            assert!(batch.len() <= 1, "more than was asked for");
+            taken.extend(batch.into_iter().map(|entry| entry.op));
+        }
+        let withdrawn = producer.join().expect("does not panic");
+        let expected: &[usize] = if withdrawn { &[1] } else { &[1, 2] };
+        assert_eq!(taken, expected, "lost, doubled or out of order");
+    });
+}
+
+/// A bounded take makes room for whom it has room for, though something is left.
+#[test]
+fn a_bounded_take_lets_a_blocked_submitter_in() {
+    check(WAITS, || {
+        let (queue, mut consumer) = queue(2, 9);
+        let _tickets = [1, 2].map(|op| queue.submit(op).expect("open"));
+        let blocked = {
+            let queue = queue.clone();
+            thread::spawn(move || queue.submit(3).map(drop))
+        };
+        let mut batch = Vec::new();
+        consumer.take_at_most(1, &mut batch);
+        assert_eq!(blocked.join().expect("does not panic"), Ok(()));
+        assert_eq!(consumer.take().len(), 2, "what was left, and who came after it");
+    });
+}
+
 /// Withdrawing makes room, and whoever waits for it is let in without the consumer's help.
 #[test]
 fn withdrawing_lets_a_blocked_submitter_in() {

@@ -157,3 +157,35 @@ fn nobody_leads_past_the_line() {
         consumer.join().expect("does not panic");
     });
 }
+
+/// Who is told by a consumer that lends before it tells may lead at once, and the two never work together.
+#[test]
+fn who_is_told_by_a_consumer_that_has_lent_its_seat_may_lead() {
+    check(WAITS, || {
+        let (queue, mut consumer) = queue(1, 9);
+        let tools = Tools::default();
+        let consumer = {
+            let tools = Arc::clone(&tools);
+            thread::spawn(move || {
+                while consumer.wait_lending() {
+                    let done: Vec<_> =
+                        consumer.take().into_iter().map(|entry| (tools.work(entry.op), entry)).collect();
+                    consumer.lend();
+                    for (result, entry) in done {
+                        entry.completer.complete(result);
+                    }
+                }
+                tools.pick_up();
+                tools.put_away();
+            })
+        };
+        assert_eq!(queue.submit(1).expect("open").wait(), Ok(1));
+        {
+            let _lead = queue.try_lead().expect("nobody else wants the seat");
+            tools.work(2);
+        }
+        drop(queue);
+        consumer.join().expect("does not panic");
+        assert_eq!(*tools.done.lock(), [1, 2], "lost, doubled or out of order");
+    });
+}
