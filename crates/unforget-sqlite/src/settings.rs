@@ -190,7 +190,7 @@ mod tests {
                 Ok(())
             })
             .unwrap();
-        demand("the checkpointer", &Moves::open(&engine.shared, &options()).unwrap().conn(), &WRITING);
+        demand("the checkpointer", Moves::open(&engine.shared, &options()).unwrap().conn(), &WRITING);
         writer.busy_timeout(Duration::ZERO).unwrap();
         drop(desk);
     }
