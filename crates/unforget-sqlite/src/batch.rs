@@ -16,6 +16,7 @@
 //! 5. **done**: every operation has its reply. Nobody is told before that, and nobody is told success before
 //!    `COMMIT` returned.
 
+mod announced;
 mod isolated;
 
 use std::cell::Cell;
@@ -26,6 +27,8 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode};
 use unforget_sync::{Backoff, Entry, SystemClock, retry};
 
+use self::announced::announce;
+pub(crate) use self::announced::heal;
 use self::isolated::{Isolated, Kept, Net, run_isolated};
 use crate::generation::{Commit, Counter};
 use crate::guard::Guard;
@@ -376,26 +379,6 @@ pub(crate) fn begin(conn: &Connection) -> Result<()> {
 // statement is found again without being authorised again.
 const BEGIN: &str = "BEGIN IMMEDIATE /* engine */";
 const COMMIT: &str = "COMMIT /* engine */";
-
-/// Says to every process that the transaction of `conn` is about to be committed.
-fn announce<'a>(conn: &Connection, counter: &'a Counter) -> Commit<'a> {
-    counter.begin().overwriting(|| write_the_same(conn).is_ok())
-}
-
-/// Writes for certain and changes nothing: one page, with a value that it had.
-fn write_the_same(conn: &Connection) -> Result<()> {
-    let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    Ok(conn.pragma_update(None, "user_version", version)?)
-}
-
-/// Commits nothing new, so that the outcome of every earlier commit is known.
-pub(crate) fn heal(conn: &Connection, counter: &Counter) -> Result<()> {
-    begin(conn)?;
-    let commit = announce(conn, counter);
-    engine_statement(conn, COMMIT).map_err(Error::classify)?;
-    commit.committed();
-    Ok(())
-}
 
 /// Runs a statement of the engine's own, which is compiled once.
 fn engine_statement(conn: &Connection, sql: &str) -> rusqlite::Result<()> {

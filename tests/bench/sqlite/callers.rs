@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -55,14 +54,17 @@ pub(crate) fn write_for<S: Store>(
     // What is only made once is not measured: connections, compiled statements, the first pages of the log.
     assert!((0..8).all(|_| store.write(Row::next())), "nobody else writes yet");
     ready();
-    let (start, stop) = (Barrier::new(callers + 1), AtomicBool::new(false));
+    let start = Barrier::new(callers + 1);
     thread::scope(|threads| {
         let write = || {
             start.wait();
             let (mut latencies, mut refused) = (Vec::with_capacity(1 << 16), 0);
-            while !stop.load(Ordering::Relaxed) {
-                let row = Row::next();
-                let began = Instant::now();
+            let end = Instant::now() + turn;
+            loop {
+                let (row, began) = (Row::next(), Instant::now());
+                if began >= end {
+                    break;
+                }
                 if store.write(row) {
                     latencies.push(micros(began.elapsed()));
                 } else {
@@ -74,8 +76,6 @@ pub(crate) fn write_for<S: Store>(
         let callers: Vec<_> = (0..callers).map(|_| threads.spawn(write)).collect();
         start.wait();
         let began = Instant::now();
-        thread::sleep(turn);
-        stop.store(true, Ordering::Relaxed);
         let mut measured = Turn::default();
         for caller in callers {
             let (latencies, refused) = caller.join().expect("no caller panics");

@@ -1,6 +1,5 @@
 //! A storm of writes with readers that come and go: how long the write-ahead log gets, and how long a commit takes.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,48 +30,45 @@ pub(crate) fn run(effort: Effort) {
 fn write_all_the_time(kind: Kind, lasting: Duration) -> (Turn, u64, u64) {
     let dir = fresh_dir();
     let store = Unforget::open(&dir.path().join("rows.db"), kind);
-    let (done, longest) = (AtomicBool::new(false), AtomicU64::new(0));
-    let mut measured = Turn::default();
+    let began = Instant::now();
+    let end = began + lasting;
+    let (mut measured, mut longest) = (Turn::default(), 0);
     thread::scope(|threads| {
         for reader in 0..READERS {
-            let (store, done) = (&store, &done);
-            threads.spawn(move || {
-                while !done.load(Ordering::Relaxed) {
-                    hold_a_snapshot(store, Duration::from_millis(5 + 40 * reader as u64));
-                }
-            });
+            let store = &store;
+            threads.spawn(move || hold_snapshots(store, Duration::from_millis(5 + 40 * reader as u64), end));
         }
-        threads.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
-                longest.fetch_max(store.0.stats().wal.bytes, Ordering::Relaxed);
-                thread::sleep(Duration::from_millis(5));
-            }
-        });
         let write = || {
             let mut latencies = Vec::with_capacity(1 << 20);
-            while !done.load(Ordering::Relaxed) {
+            loop {
                 let (row, began) = (Row::next(), Instant::now());
+                if began >= end {
+                    return latencies;
+                }
                 assert!(store.write(row), "nobody else is at the file");
                 latencies.push(micros(began.elapsed()));
             }
-            latencies
         };
-        let began = Instant::now();
         let writers: Vec<_> = (0..WRITERS).map(|_| threads.spawn(write)).collect();
-        thread::sleep(lasting);
-        done.store(true, Ordering::Relaxed);
+        while Instant::now() < end {
+            longest = longest.max(store.0.stats().wal.bytes);
+            thread::park_timeout(Duration::from_millis(5));
+        }
         measured.latencies =
             writers.into_iter().map(|writer| writer.join().expect("no caller panics")).collect();
         measured.seconds = began.elapsed().as_secs_f64();
     });
-    (measured, longest.into_inner(), store.0.stats().wal.checkpoints)
+    (measured, longest, store.0.stats().wal.checkpoints)
 }
 
-fn hold_a_snapshot(store: &Unforget, time: Duration) {
-    let counted = store.0.read(|tx| -> Result<i64, unforget_sqlite::Error> {
-        let rows = tx.query_row("SELECT coalesce(max(id), 0) FROM node", [], |row| row.get(0))?;
-        thread::sleep(time);
-        Ok(rows)
-    });
-    counted.expect("it is read");
+/// One snapshot after the other, each held for `time`.
+fn hold_snapshots(store: &Unforget, time: Duration, end: Instant) {
+    while Instant::now() < end {
+        let held = store.0.read(|tx| -> Result<(), unforget_sqlite::Error> {
+            let _rows: i64 = tx.query_row("SELECT coalesce(max(id), 0) FROM node", [], |row| row.get(0))?;
+            thread::park_timeout(time);
+            Ok(())
+        });
+        held.expect("it is read");
+    }
 }
