@@ -1,6 +1,6 @@
 //! Opening, sharing, draining and closing.
 
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, mpsc};
 use std::time::{Duration, Instant};
 
 use unforget_sqlite::{Database, Durability, Error, Options, Result, Schema};
@@ -62,26 +62,28 @@ fn dropping_the_last_handle_commits_what_was_accepted() {
 
 #[test]
 fn an_operation_may_hold_the_last_handle() {
+    /// Drops its handle first, and only then what the test waits for.
+    struct Last {
+        _db: Database,
+        _dropped: mpsc::Sender<()>,
+    }
     let store = Store::new();
     let path = store.path();
     let busy = BusyWriter::hold(&store.db);
-    let kept = store.db.clone();
+    let (sender, dropped) = mpsc::channel();
+    let last = Last { _db: store.db.clone(), _dropped: sender };
     let ticket = store.db.submit(0, move |tx| -> Result<usize> {
-        let _keeps_the_engine = &kept;
+        let _keeps_both = &last;
         Ok(tx.execute("INSERT INTO note(body) VALUES ('by the last')", [])?)
     });
     drop(ticket);
     let Store { directory, db } = store;
     drop(db);
     busy.let_go();
-    // Until the writer has dropped the operation, opening gives its engine; afterwards a new one. A writer that waited
-    // for itself would do so for its deadline of ten seconds.
-    let began = Instant::now();
-    while bodies(&Database::open(&path, Options::default()).unwrap()) != ["by the last"] {
-        assert!(began.elapsed() < Duration::from_secs(5), "the writer waits for itself");
-    }
-    drop(Database::open(&path, Options::default()).unwrap());
-    assert!(began.elapsed() < Duration::from_secs(5), "the writer waited for itself");
+    // A writer that waited for itself would do so for its deadline of ten seconds.
+    let outcome = dropped.recv_timeout(Duration::from_secs(5));
+    assert_eq!(outcome, Err(mpsc::RecvTimeoutError::Disconnected), "the writer does not wait for itself");
+    assert_eq!(bodies(&Database::open(&path, Options::default()).unwrap()), ["by the last"]);
     drop(directory);
 }
 
