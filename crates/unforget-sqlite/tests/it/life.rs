@@ -1,7 +1,7 @@
 //! Opening, sharing, draining and closing.
 
 use std::sync::{Arc, Barrier, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use unforget_sqlite::{Database, Durability, Error, Options, Result, Schema};
 
