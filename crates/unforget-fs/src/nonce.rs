@@ -2,14 +2,19 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// Sixteen hexadecimal digits.
+/// A number of 64 bits; [`random_hex`] writes it in sixteen digits.
 ///
-/// They keep names apart and protect nothing: a guessed file name is made harmless by `O_EXCL`. So the keys
+/// Such numbers keep names apart and protect nothing: a guessed file name is made harmless by `O_EXCL`. So the keys
 /// of the standard hasher are random enough. The process id and the time keep a forked child, which inherits
 /// those keys, from repeating its parent.
-pub(crate) fn random_hex() -> String {
+pub(crate) fn random() -> u64 {
     let mut hasher = RandomState::new().build_hasher();
     hasher.write_u32(std::process::id());
     hasher.write_u64(crate::timestamp::now_us());
-    format!("{:016x}", hasher.finish())
+    hasher.finish()
+}
+
+/// Sixteen hexadecimal digits.
+pub(crate) fn random_hex() -> String {
+    format!("{:016x}", random())
 }

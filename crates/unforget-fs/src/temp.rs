@@ -171,7 +171,7 @@ pub(crate) fn is_temporary(name: &OsStr) -> bool {
 }
 
 fn random_name() -> OsString {
-    format!("{PREFIX}{}", nonce::random_hex()).into()
+    format!("{PREFIX}{:016x}", nonce::random()).into()
 }
 
 #[cfg(test)]

@@ -33,20 +33,19 @@ impl<D: Disk> Target<D> {
     pub(crate) fn resolve(disk: &D, path: &Path, options: ReplaceOptions) -> Result<Self, Error> {
         let (mut dir, mut name) = Self::open_parent(disk, path, options)?;
         for _ in 0..=LINKS_FOLLOWED {
-            let shown = disk.show(&dir, &name);
-            let Some(entry) =
-                uninterrupted(|| disk.entry(&dir, &name)).map_err(|e| Error::io("look at", &shown, e))?
-            else {
+            let found = uninterrupted(|| disk.entry(&dir, &name));
+            let Some(entry) = found.map_err(|e| Error::io("look at", &disk.show(&dir, &name), e))? else {
                 return Self::of(disk, dir, name, None, options);
             };
             if entry.is_regular() {
                 return Self::of(disk, dir, name, Some(entry), options);
             }
             if !entry.is_symlink() {
-                return Err(Error::NotRegular { path: shown, found: entry.kind().as_str() });
+                let path = disk.show(&dir, &name);
+                return Err(Error::NotRegular { path, found: entry.kind().as_str() });
             }
             match options.symlinks {
-                SymlinkPolicy::Refuse => return Err(Error::Symlink { path: shown }),
+                SymlinkPolicy::Refuse => return Err(Error::Symlink { path: disk.show(&dir, &name) }),
                 SymlinkPolicy::ReplaceLink => return Self::of(disk, dir, name, None, options),
                 SymlinkPolicy::Follow => (dir, name) = follow(disk, &dir, &name)?,
             }
