@@ -32,10 +32,11 @@ pub(crate) fn run(effort: Effort) {
 fn one_transaction(kind: Kind, rows: usize) -> f64 {
     let dir = fresh_dir();
     let conn = connect(&dir.path().join("rows.db"), kind);
+    let made: Vec<Row> = (0..rows).map(|_| Row::next()).collect();
     let began = Instant::now();
     conn.execute_batch("BEGIN IMMEDIATE").expect("nobody else is there");
-    for _ in 0..rows {
-        Row::next().insert_cached(&conn).expect("a row is written");
+    for row in made {
+        row.insert_cached(&conn).expect("a row is written");
     }
     conn.execute_batch("COMMIT").expect("it commits");
     rows as f64 / began.elapsed().as_secs_f64()
@@ -48,13 +49,14 @@ fn in_flight(kind: Kind, rows: usize, in_flight: usize) -> f64 {
     let began = thread::scope(|threads| {
         for _ in 0..CALLERS {
             threads.spawn(|| {
-                start.wait();
                 let mut out = VecDeque::with_capacity(in_flight);
-                for _ in 0..rows / CALLERS {
+                let made: Vec<Row> = (0..rows / CALLERS).map(|_| Row::next()).collect();
+                start.wait();
+                for row in made {
                     if out.len() == in_flight {
                         settle(out.pop_front());
                     }
-                    out.push_back(submit(&store));
+                    out.push_back(submit(&store, row));
                 }
                 while !out.is_empty() {
                     settle(out.pop_front());
@@ -67,8 +69,8 @@ fn in_flight(kind: Kind, rows: usize, in_flight: usize) -> f64 {
     rows as f64 / began.elapsed().as_secs_f64()
 }
 
-fn submit(store: &Unforget) -> Ticket<(), Error> {
-    store.db.submit(300, store.insert(Row::next())).expect("the queue is open")
+fn submit(store: &Unforget, row: Row) -> Ticket<(), Error> {
+    store.db.submit(300, store.insert(row)).expect("the queue is open")
 }
 
 fn settle(oldest: Option<Ticket<(), Error>>) {

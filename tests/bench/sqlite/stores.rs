@@ -32,12 +32,16 @@ pub(crate) struct Unforget {
 static PLAIN: Schema = Schema::new(&[TABLE]);
 static WITH_TEXT: Schema = Schema::new(&[TABLE, TEXT_TABLE]).batch_end(index);
 
-/// Writes the full-text rows of a batch at its end, once.
+/// Writes the full-text rows of a batch at its end: what was inserted in a row by one statement, because FTS5 writes its
+/// index out for each.
 fn index(tx: &WriteTx<'_>, rows: &[Pending]) -> Result<(), Error> {
-    let mut insert = tx
-        .prepare_cached("INSERT INTO node_text(rowid, content) SELECT id, content FROM node WHERE id = ?1")?;
-    for row in rows {
-        insert.execute([row.row])?;
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO node_text(rowid, content) SELECT id, content FROM node WHERE id BETWEEN ?1 AND ?2",
+    )?;
+    for run in rows.chunk_by(|one, next| one.row + 1 == next.row) {
+        if let (Some(first), Some(last)) = (run.first(), run.last()) {
+            insert.execute([first.row, last.row])?;
+        }
     }
     Ok(())
 }
