@@ -33,17 +33,27 @@
 
 #![forbid(unsafe_code)]
 
+mod bell;
 mod contexts;
 mod error;
+mod evict;
 mod memory_store;
 mod published;
+mod recent;
+mod refresh;
+mod rounds;
 mod snapshot;
 mod store;
 mod user;
+mod view;
+mod watch;
 
-pub use crate::contexts::{Contexts, KEY_LIMIT, View};
+pub use crate::contexts::{Contexts, KEY_LIMIT};
 pub use crate::error::{Error, Result};
 pub use crate::memory_store::MemoryStore;
+pub use crate::recent::Changed;
 pub use crate::snapshot::Snapshot;
-pub use crate::store::{Change, Changes, ContextStore, Next, Stored};
+pub use crate::store::{Change, Changes, ContextStore, Generation, Moment, Next, Stored};
 pub use crate::user::UserContext;
+pub use crate::view::View;
+pub use crate::watch::{Event, Subscription, Watch};
