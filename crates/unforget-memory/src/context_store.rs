@@ -1,7 +1,9 @@
 //! Contexts in the same database as the memories.
 
+use std::sync::Arc;
+
 use rusqlite::{OptionalExtension, Row};
-use unforget_context::{Change, Changes, ContextStore, Error, Next, Stored};
+use unforget_context::{Change, Changes, ContextStore, Error, Generation, Moment, Next, Stored};
 use unforget_sqlite::{Database, WriteTx};
 
 /// The largest value of a context, in bytes of JSON.
@@ -20,6 +22,18 @@ pub struct SqliteContexts {
 impl SqliteContexts {
     pub(crate) fn new(db: Database) -> Self {
         Self { db }
+    }
+}
+
+/// The engine's generation, which every commit to the database moves, of contexts or of anything else.
+#[derive(Debug)]
+struct Page(unforget_sqlite::Generation);
+
+impl Generation for Page {
+    #[inline]
+    fn now(&self) -> Option<Moment> {
+        let (counter, epoch) = self.0.now()?.to_pair();
+        Some(Moment::new(counter, epoch))
     }
 }
 
@@ -87,6 +101,12 @@ impl ContextStore for SqliteContexts {
             Ok(Some(stored))
         })?;
         Ok(stored)
+    }
+
+    /// Without a page, which somebody may have put something else in the place of, every read asks the database.
+    fn generation(&self) -> Option<Arc<dyn Generation>> {
+        let generation = self.db.generation().ok()?;
+        Some(Arc::new(Page(generation)))
     }
 }
 
