@@ -1,6 +1,6 @@
 //! A store that keeps nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use unforget_sync::primitive::Mutex;
@@ -26,12 +26,26 @@ struct Counter(AtomicU64);
 struct Rows {
     latest: u64,
     by_key: HashMap<String, Stored>,
+    /// The keys by the number of their last change.
+    by_seq: BTreeMap<u64, String>,
+}
+
+impl Rows {
+    fn put(&mut self, stored: Stored) {
+        self.latest = stored.seq;
+        self.by_seq.insert(stored.seq, stored.key.clone());
+        if let Some(replaced) = self.by_key.insert(stored.key.clone(), stored) {
+            self.by_seq.remove(&replaced.seq);
+        }
+    }
 }
 
 impl ContextStore for MemoryStore {
     fn changes_since(&self, seq: u64) -> Result<Changes> {
         let rows = self.rows.lock();
-        let changed = rows.by_key.values().filter(|stored| stored.seq > seq);
+        let since = seq.saturating_add(1);
+        let changed = if since > rows.latest { None } else { Some(rows.by_seq.range(since..)) };
+        let changed = changed.into_iter().flatten().filter_map(|(_, key)| rows.by_key.get(key));
         Ok(Changes { latest: rows.latest, rows: changed.cloned().collect() })
     }
 
@@ -57,8 +71,7 @@ impl ContextStore for MemoryStore {
             let (revision, seq) = (revision(seen.as_ref()) + 1, rows.latest + 1);
             let stored = Stored { key: key.to_owned(), revision, seq, value };
             self.counter.begin();
-            rows.latest = seq;
-            rows.by_key.insert(key.to_owned(), stored.clone());
+            rows.put(stored.clone());
             self.counter.end();
             return Ok(Some(stored));
         }
