@@ -99,7 +99,7 @@ where
     ///
     /// # Blocking
     ///
-    /// As [`get`](Self::get). With a [bound](Self::bounded) it reads every context from the store, unless all are kept.
+    /// As [`get`](Self::get). With a [bound](Self::bounded) it reads every context from the store.
     pub fn view(&self) -> Result<View<C>> {
         let state = self.shared.refresh()?;
         if state.is_complete() { Ok(View::published(state)) } else { self.shared.whole().map(View::read) }

@@ -22,7 +22,8 @@ pub(crate) struct State<C> {
     seq: u64,
     /// While this is the store's moment, nothing is committed that this state lacks.
     moment: Option<Moment>,
-    /// Whether every context there is is in the map; if not, the store has to be asked for what is not found.
+    /// Whether every context there is is in the map; with a bound it is not, and the store has to be asked for what is
+    /// not found.
     complete: bool,
     contexts: Map<Decoded<C>>,
     recent: Recent,
@@ -151,8 +152,9 @@ impl<C> State<C> {
             return None;
         }
         let mut next = self.at(self.moment);
+        // Room first: what was just asked for is not what is let go of.
+        next.keep_at_most(bound.map(|bound| bound.saturating_sub(1)));
         next.contexts.insert(Arc::from(stored.key.as_str()), decoded.clone());
-        next.keep_at_most(bound);
         Some(next)
     }
 
@@ -179,7 +181,6 @@ impl<C> State<C> {
         for key in evict::coldest(self.contexts.iter(), bound) {
             self.contexts.remove(&key);
         }
-        self.complete = false;
     }
 }
 
