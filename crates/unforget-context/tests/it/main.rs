@@ -11,3 +11,4 @@ mod linearizable;
 mod slow_store;
 mod staged;
 mod story;
+mod user;
