@@ -1,5 +1,6 @@
 //! Reads see what was acknowledged and never go back; updates are published when they return.
 
+use unforget_context::{Change, ContextStore, Contexts, MemoryStore, Next};
 use unforget_sync::primitive::atomic::{AtomicU32, Ordering};
 use unforget_sync::primitive::model::Mode;
 use unforget_sync::primitive::{Arc, thread};
@@ -68,5 +69,22 @@ fn an_update_is_published_when_it_returns() {
         update(contexts.clone());
         other.join().expect("does not panic");
         assert_eq!(value(&contexts), 2, "an update was lost");
+    });
+}
+
+/// A handle that has read nothing reads a change that nobody acknowledged yet: from then on the other sees it as well.
+#[test]
+fn what_one_handle_saw_the_other_one_sees() {
+    check_bounded(3, &[Mode::Plain], || {
+        let store = Arc::new(MemoryStore::default());
+        let put = |value: &'static str| -> Change { Box::new(move |_| Ok(Next::Put(value.to_owned()))) };
+        store.update("ada", put("0")).expect("in memory");
+        let [first, reading]: [Contexts<u32>; 2] =
+            [(); 2].map(|()| Contexts::new(Arc::clone(&store) as Arc<dyn ContextStore>));
+        assert_eq!(value(&reading), 0);
+        let writer = thread::spawn(move || store.update("ada", put("1")).map(drop));
+        let before = value(&first);
+        assert!(value(&reading) >= before, "a read went back behind another handle's");
+        writer.join().expect("does not panic").expect("in memory");
     });
 }
