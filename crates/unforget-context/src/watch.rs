@@ -13,7 +13,7 @@ use crate::{Changed, Result, Snapshot, View};
 const POLL: Duration = Duration::from_millis(50);
 
 /// The longest wait that is told from waiting for ever.
-const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+const FAR: Duration = Duration::from_hours(24 * 365);
 
 /// Waits for changes of one context.
 ///
