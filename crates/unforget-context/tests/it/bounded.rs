@@ -140,5 +140,5 @@ fn followers_do_not_mind_what_is_kept() {
     other.update(&key(0), |_| 1000).unwrap();
     assert!(watch.wait_timeout(Duration::from_secs(20)).unwrap());
     assert_eq!(watch.latest().map(|found| **found), Some(1000));
-    assert!(matches!(changes.try_next().unwrap(), Some(Event::Changed(changed)) if changed.key() == key(0)));
+    assert!(matches!(changes.try_next().unwrap(), Some(Event::Changed(one)) if one.key() == key(0)));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use unforget_context::{Changed, Contexts, Event, MemoryStore};
+use unforget_context::{Changed, Contexts, Event, MemoryStore, Snapshot};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -28,7 +28,7 @@ fn a_watch_is_told_of_each_state_it_has_not_seen() {
     contexts.remove("ada").unwrap();
     contexts.insert_new("ada", 1).unwrap();
     assert!(watch.wait_timeout(LONG).unwrap(), "the value is the same, the context is not");
-    assert_eq!(watch.latest().map(|ada| ada.revision()), Some(5));
+    assert_eq!(watch.latest().map(Snapshot::revision), Some(5));
 }
 
 #[test]
@@ -49,10 +49,11 @@ fn a_waiting_watch_is_woken_by_a_change_here_and_by_one_elsewhere() {
     }
 }
 
+/// The number of a change; none has the number 0, which stands for changes that were missed.
 fn seq(event: &Event) -> u64 {
     match event {
         Event::Changed(changed) => changed.seq(),
-        Event::Lagged { .. } => panic!("nothing was forgotten"),
+        Event::Lagged { .. } => 0,
     }
 }
 
