@@ -51,8 +51,8 @@ fn every_change_is_told_once_and_in_order() {
             assert_eq!(writer.join().expect("does not panic"), 1);
         }
         while let Some(event) = changes.try_next().expect("in memory") {
-            let Event::Changed(changed) = event else { panic!("nothing is forgotten so soon") };
-            told.push(changed.seq());
+            let Event::Changed(one) = event else { panic!("nothing is forgotten so soon") };
+            told.push(one.seq());
         }
         assert_eq!(told, [2, 3], "a change was missed, told twice or told out of order");
     });
