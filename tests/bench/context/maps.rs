@@ -89,14 +89,16 @@ impl<H: BuildHasher + Clone + Default> Map for Rpds<H> {
 
 /// A cell for each key, in maps that change only when keys come and go. Shows no two keys at one point in time.
 pub(crate) struct Sharded<H> {
-    shards: Vec<ArcSwap<HashMap<Arc<str>, ArcSwap<[u64; 8]>, H>>>,
+    shards: Vec<Shard<H>>,
     hasher: H,
 }
+
+type Shard<H> = ArcSwap<HashMap<Arc<str>, ArcSwap<[u64; 8]>, H>>;
 
 const SHARDS: usize = 64;
 
 impl<H: BuildHasher> Sharded<H> {
-    fn shard(&self, key: &str) -> &ArcSwap<HashMap<Arc<str>, ArcSwap<[u64; 8]>, H>> {
+    fn shard(&self, key: &str) -> &Shard<H> {
         &self.shards[shard(&self.hasher, key)]
     }
 }
