@@ -1,4 +1,4 @@
-//! Runs the concurrency models of `unforget-sync` under loom or shuttle, each in a process of its own.
+//! Runs the concurrency models of the crates that have some under loom or shuttle, each in a process of its own.
 //!
 //! A model that fails while it holds a modelled mutex aborts its process, and would take the verdicts of the
 //! models after it along.
@@ -16,7 +16,8 @@ use crate::workspace::Workspace;
 pub(crate) const MODEL_LIMIT: Duration = Duration::from_mins(2);
 /// The same for `--long`.
 const LONG_MODEL_LIMIT: Duration = Duration::from_mins(30);
-const PACKAGE: &str = "unforget-sync";
+/// Where the crates are.
+const CRATES: &str = "crates";
 /// How much of a failed model's output is printed.
 const TAIL_LINES: usize = 60;
 
@@ -85,30 +86,49 @@ pub(crate) struct Selection {
     pub(crate) name: Option<String>,
 }
 
-/// The compiled models.
+/// The compiled models of all crates.
 pub(crate) struct Models {
     checker: Checker,
+    models: Vec<Model>,
+}
+
+/// One model, and the binary that it is in.
+struct Model {
+    name: String,
     binary: PathBuf,
     directory: PathBuf,
-    names: Vec<String>,
+}
+
+/// The packages with models for `checker`: those with an integration test of its name.
+pub(crate) fn packages(checker: Checker, root: &Path) -> Result<Vec<String>, Error> {
+    let crates = root.join(CRATES);
+    let entries = std::fs::read_dir(&crates).map_err(Error::io("list", &crates))?;
+    let has_models = |path: &PathBuf| path.join("tests").join(checker.name()).with_extension("rs").is_file();
+    let mut names: Vec<_> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| has_models(&entry.path()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// Runs the selected models and prints a line for each; `false` when one failed or none was found.
 pub(crate) fn run(workspace: &Workspace, checker: Checker, selection: &Selection) -> Result<bool, Error> {
     let models = Models::build(checker, workspace.root(), &checker.target(workspace))?;
-    let wanted = |name: &&String| selection.name.as_deref().is_none_or(|part| name.contains(part));
-    let selected: Vec<_> = models.names.iter().filter(wanted).collect();
+    let wanted = |model: &&Model| selection.name.as_deref().is_none_or(|part| model.name.contains(part));
+    let selected: Vec<_> = models.models.iter().filter(wanted).collect();
     if selected.is_empty() {
-        println!("No model was found among {} in {PACKAGE}.", models.names.len());
+        println!("No model was found among {}.", models.models.len());
         return Ok(false);
     }
-    let width = selected.iter().map(|name| name.len()).max().unwrap_or_default();
+    let width = selected.iter().map(|model| model.name.len()).max().unwrap_or_default();
     println!("{:width$}  {:>10}  {:>8}", "model", checker.unit(), "seconds");
     let mut failures = 0;
-    for name in &selected {
+    for model in &selected {
         let limit = if selection.long { LONG_MODEL_LIMIT } else { MODEL_LIMIT };
-        let run = models.run(name, limit, selection.long)?;
-        println!("{}", row(checker, name, width, &run, limit));
+        let run = model.run(checker, limit, selection.long)?;
+        println!("{}", row(checker, &model.name, width, &run, limit));
         failures += usize::from(run.ending != Ending::Success);
     }
     println!("{} of {} models passed.", selected.len() - failures, selected.len());
@@ -118,32 +138,46 @@ pub(crate) fn run(workspace: &Workspace, checker: Checker, selection: &Selection
 impl Models {
     /// Compiles the models of the workspace at `root`.
     pub(crate) fn build(checker: Checker, root: &Path, target: &Path) -> Result<Self, Error> {
-        let build = checker
-            .configured(Invocation::cargo(root), target)
-            .words(&format!("test --release -p {PACKAGE} --test {} --no-run", checker.name()))
-            .arguments(["--message-format=json-render-diagnostics"]);
-        let failed = || Error::Failed { command: build.to_string() };
-        let messages = build.standard_output()?.ok_or_else(failed)?;
-        let binary = executable(checker, &messages).ok_or_else(failed)?;
-        let directory = root.join("crates").join(PACKAGE);
-        let list = Invocation::new(binary.to_string_lossy(), &directory).words("--list --format terse");
-        let listed = list.standard_output()?.ok_or_else(|| Error::Failed { command: list.to_string() })?;
-        Ok(Self { checker, binary, directory, names: names(&String::from_utf8_lossy(&listed)) })
+        let mut models = Vec::new();
+        for package in packages(checker, root)? {
+            models.extend(build(checker, root, target, &package)?);
+        }
+        Ok(Self { checker, models })
     }
 
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.names.iter().any(|model| model == name)
+    /// Runs the model of this name in a process of its own; `None` if there is none.
+    pub(crate) fn run(&self, name: &str, limit: Duration) -> Result<Option<Run>, Error> {
+        let model = self.models.iter().find(|model| model.name == name);
+        model.map(|model| model.run(self.checker, limit, false)).transpose()
     }
+}
 
-    /// Runs one model in a process of its own.
-    pub(crate) fn run(&self, name: &str, limit: Duration, long: bool) -> Result<Run, Error> {
-        let binary = self.binary.to_string_lossy();
-        let mut model = Invocation::new(binary, &self.directory).arguments(["--exact", name, "--nocapture"]);
+impl Model {
+    fn run(&self, checker: Checker, limit: Duration, long: bool) -> Result<Run, Error> {
+        let arguments = ["--exact", &self.name, "--nocapture"];
+        let mut model = Invocation::new(self.binary.to_string_lossy(), &self.directory).arguments(arguments);
         if long {
-            model = model.environment(self.checker.long_variable(), "1");
+            model = model.environment(checker.long_variable(), "1");
         }
         model.run_within(limit)
     }
+}
+
+/// Compiles the models of one package.
+fn build(checker: Checker, root: &Path, target: &Path, package: &str) -> Result<Vec<Model>, Error> {
+    let build = checker
+        .configured(Invocation::cargo(root), target)
+        .words(&format!("test --release -p {package} --test {} --no-run", checker.name()))
+        .arguments(["--message-format=json-render-diagnostics"]);
+    let failed = || Error::Failed { command: build.to_string() };
+    let messages = build.standard_output()?.ok_or_else(failed)?;
+    let binary = executable(checker, &messages).ok_or_else(failed)?;
+    let directory = root.join(CRATES).join(package);
+    let list = Invocation::new(binary.to_string_lossy(), &directory).words("--list --format terse");
+    let listed = list.standard_output()?.ok_or_else(|| Error::Failed { command: list.to_string() })?;
+    let names = names(&String::from_utf8_lossy(&listed));
+    let model = |name| Model { name, binary: binary.clone(), directory: directory.clone() };
+    Ok(names.into_iter().map(model).collect())
 }
 
 fn executable(checker: Checker, messages: &[u8]) -> Option<PathBuf> {
@@ -201,6 +235,13 @@ mod tests {
     fn models_are_taken_from_the_list_and_nothing_else_is() {
         assert_eq!(names("queue::one: test\nticket: test\nbench: benchmark\n"), ["queue::one", "ticket"]);
         assert!(names("0 tests, 0 benchmarks\n").is_empty());
+    }
+
+    #[test]
+    fn every_crate_with_models_is_found() {
+        let root = crate::root();
+        assert_eq!(packages(Checker::Loom, &root).expect("readable"), ["unforget-context", "unforget-sync"]);
+        assert_eq!(packages(Checker::Shuttle, &root).expect("readable"), ["unforget-sync"]);
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! The handle: reading, changing and viewing contexts.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use unforget_sync::{Published, SnapshotCell};
 
-use crate::published::{State, Step};
+use crate::published::Found;
+use crate::refresh::Shared;
 use crate::snapshot::decode_value;
 use crate::store::Next;
-use crate::{Change, ContextStore, Error, Result, Snapshot, Stored};
+use crate::{ContextStore, Error, Result, Snapshot, Stored, Subscription, View, Watch};
 
 /// The largest key, in bytes.
 pub const KEY_LIMIT: usize = 256;
@@ -44,12 +45,6 @@ pub struct Contexts<C> {
     shared: Arc<Shared<C>>,
 }
 
-#[derive(Debug)]
-struct Shared<C> {
-    store: Arc<dyn ContextStore>,
-    published: SnapshotCell<State<C>>,
-}
-
 impl<C> Clone for Contexts<C> {
     fn clone(&self) -> Self {
         Self { shared: Arc::clone(&self.shared) }
@@ -62,7 +57,15 @@ where
 {
     /// Shows the contexts of a store.
     pub fn new(store: Arc<dyn ContextStore>) -> Self {
-        Self { shared: Arc::new(Shared { store, published: SnapshotCell::new(State::empty()) }) }
+        Self { shared: Arc::new(Shared::new(store, None)) }
+    }
+
+    /// Shows the contexts of a store, and keeps at most `keys` of them in memory.
+    ///
+    /// A context that is not kept is read from the store when it is asked for. What was not read for longest goes
+    /// first, roughly. A [`view`](Self::view) reads the whole store then, and keeps all of it for as long as it lives.
+    pub fn bounded(store: Arc<dyn ContextStore>, keys: NonZeroUsize) -> Self {
+        Self { shared: Arc::new(Shared::new(store, Some(keys))) }
     }
 
     /// Answers the context of `key` as of now: whatever any process acknowledged before this call is in it, and
@@ -70,22 +73,47 @@ where
     ///
     /// # Blocking
     ///
-    /// Asks the store what changed; never waits for writers.
+    /// Not at all while the store's [`Generation`](crate::Generation) says that nothing changed. Otherwise asks the
+    /// store what did; never waits for writers.
+    #[inline]
     pub fn get(&self, key: &str) -> Result<Option<Snapshot<C>>> {
-        check_key(key)?;
-        self.refresh()?.get(key)
+        match self.shared.get(key)? {
+            Some(found) => Ok(Some(found)),
+            None => check_key(key).map(|()| None),
+        }
     }
 
-    /// Answers the context of `key` as last published in this process; `None` also if it has not been read yet.
+    /// Answers the context of `key` as last published in this process; `None` also if it is not kept, or was not read
+    /// yet.
     ///
     /// Never waits and never touches the store. What other processes acknowledged meanwhile is not in it.
+    #[inline]
     pub fn peek(&self, key: &str) -> Result<Option<Snapshot<C>>> {
-        self.shared.published.load().get(key)
+        match self.shared.last().find(key) {
+            Found::Context(decoded) => decoded.map(Some).map_err(Arc::unwrap_or_clone),
+            Found::Nothing | Found::NotKept => Ok(None),
+        }
     }
 
-    /// Shows every context at one point in time, as of now. Cheap to take and to hold.
+    /// Shows every context at one point in time, as of now. Cheap to take and to hold, unless there is a bound.
+    ///
+    /// # Blocking
+    ///
+    /// As [`get`](Self::get). With a [bound](Self::bounded) it reads every context from the store.
     pub fn view(&self) -> Result<View<C>> {
-        Ok(View { state: self.refresh()? })
+        let state = self.shared.refresh()?;
+        if state.is_complete() { Ok(View::published(state)) } else { self.shared.whole().map(View::read) }
+    }
+
+    /// Watches the context of `key`, whether or not there is one.
+    pub fn watch(&self, key: &str) -> Result<Watch<C>> {
+        check_key(key)?;
+        Watch::new(Arc::clone(&self.shared), key)
+    }
+
+    /// Subscribes to all changes from now on.
+    pub fn subscribe(&self) -> Result<Subscription<C>> {
+        Subscription::new(Arc::clone(&self.shared))
     }
 
     /// Answers the context of `key`, creating it from `make` if there is none. Of several callers one creates it.
@@ -101,6 +129,27 @@ where
         self.change(key, move |stored| match stored {
             Some(Stored { value: Some(_), .. }) => Ok(Next::Keep),
             _ => encode(&name, &make()),
+        })
+    }
+
+    /// Creates the context of `key`. Of several callers one creates it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyExists`] tells the revision of the one there is.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "nobody has a use for it once what was read back from it is published"
+    )]
+    pub fn insert_new(&self, key: &str, value: C) -> Result<Snapshot<C>> {
+        check_key(key)?;
+        let encoded = encode(key, &value)?;
+        let name = key.to_owned();
+        self.change(key, move |stored| match stored {
+            Some(Stored { value: Some(_), revision, .. }) => {
+                Err(Error::AlreadyExists { key: name.clone(), revision: *revision })
+            }
+            _ => Ok(encoded.clone()),
         })
     }
 
@@ -150,7 +199,7 @@ where
     pub fn remove(&self, key: &str) -> Result<bool> {
         check_key(key)?;
         let name = key.to_owned();
-        let removed = self.shared.store.update(
+        let removed = self.shared.change(
             key,
             Box::new(move |stored| match stored {
                 Some(Stored { value: Some(_), .. }) => Ok(Next::Remove),
@@ -158,10 +207,7 @@ where
             }),
         );
         match removed {
-            Ok(_) => {
-                self.catch_up();
-                Ok(true)
-            }
+            Ok(_) => Ok(true),
             Err(Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(error),
         }
@@ -173,58 +219,8 @@ where
         change: impl FnMut(Option<&Stored>) -> Result<Next> + Send + 'static,
     ) -> Result<Snapshot<C>> {
         check_key(key)?;
-        let change: Change = Box::new(change);
-        let stored = self.shared.store.update(key, change)?;
-        self.catch_up();
-        let snapshot = stored.map_or(Ok(None), |stored| Snapshot::decode(&stored))?;
-        snapshot.ok_or_else(|| Error::NotFound { key: key.to_owned() })
-    }
-
-    /// Publishes what is committed. The change that was just committed stays committed if this fails, so its caller
-    /// is told success; the next read catches up.
-    fn catch_up(&self) {
-        let _next_read_catches_up = self.refresh();
-    }
-
-    /// Folds what changed in the store since the published state into it, whoever changed it.
-    ///
-    /// The answer is what the cell holds afterwards, which is never older than what was read from the store here.
-    fn refresh(&self) -> Result<Arc<Published<State<C>>>> {
-        let seen = self.shared.published.load_full();
-        let changes = self.shared.store.changes_since(seen.seq())?;
-        if changes.latest <= seen.seq() {
-            return Ok(seen);
-        }
-        let step = Step::decode(&changes);
-        Ok(self.shared.published.update_if(|state| state.follow(&step)))
-    }
-}
-
-/// Every context at one point in time.
-#[derive(Debug)]
-pub struct View<C> {
-    state: Arc<Published<State<C>>>,
-}
-
-impl<C> View<C> {
-    /// The context of `key` at that time.
-    pub fn get(&self, key: &str) -> Result<Option<Snapshot<C>>> {
-        self.state.get(key)
-    }
-
-    /// The contexts, in no particular order; an error for each whose value is not of this type.
-    pub fn iter(&self) -> impl Iterator<Item = Result<Snapshot<C>>> {
-        self.state.iter().cloned()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.state.len()
-    }
-
-    /// Tells whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        let changed = self.shared.change(key, Box::new(change))?;
+        changed.ok_or_else(|| Error::NotFound { key: key.to_owned() })
     }
 }
 

@@ -21,6 +21,14 @@ pub enum Error {
         /// The key.
         key: String,
     },
+    /// There is a context of this key already.
+    #[error("context `{key}` exists already, with revision {revision}; update it instead")]
+    AlreadyExists {
+        /// The key.
+        key: String,
+        /// The revision it has.
+        revision: u64,
+    },
     /// The context has another revision than the change was made for.
     #[error("context `{key}` has revision {found}, not {expected}; read it again and repeat the change")]
     Conflict {

@@ -25,25 +25,50 @@
 //! # Ok::<(), unforget_context::Error>(())
 //! ```
 //!
+//! # Following changes
+//!
+//! [`Contexts::watch`] waits for the next state of one context, [`Contexts::subscribe`] tells every change in the order
+//! of the commits, or how many were missed. Threads of this process are woken; what other processes commit is found
+//! within 50 ms.
+//!
+//! # Costs
+//!
+//! A `get` is a load of the published state, a look at the store's [`Generation`], and a look-up in a persistent map:
+//! some tens of nanoseconds for a thousand keys, some hundreds where a million are asked for evenly. A view is one
+//! reference. A publication costs less than a microsecond beside the commit. `docs/benchmarks.md` has the figures.
+//!
 //! # Limitations
 //!
-//! - [`Contexts::get`] asks the store each time; [`Contexts::peek`] does not, and may be behind.
-//! - All contexts are kept in memory once they have been read.
+//! - Two reads are two points in time; see the wrong use on [`Contexts`].
+//! - While any commit to the store is under way, and with a store without a [`Generation`], `get` asks the store.
+//! - All contexts are kept in memory once there was a read, unless there is a [bound](Contexts::bounded). With one,
+//!   [`Contexts::view`] reads the whole store, and [`Contexts::peek`] knows only what is kept.
+//! - Of several changes that a process had not looked at in between, subscribers are told the last of each context.
 //! - A key has at most [`KEY_LIMIT`] bytes; the size of a value is limited by its store.
 
 #![forbid(unsafe_code)]
 
+mod bell;
 mod contexts;
 mod error;
+mod evict;
 mod memory_store;
 mod published;
+mod recent;
+mod refresh;
+mod rounds;
 mod snapshot;
 mod store;
 mod user;
+mod view;
+mod watch;
 
-pub use crate::contexts::{Contexts, KEY_LIMIT, View};
+pub use crate::contexts::{Contexts, KEY_LIMIT};
 pub use crate::error::{Error, Result};
 pub use crate::memory_store::MemoryStore;
+pub use crate::recent::Changed;
 pub use crate::snapshot::Snapshot;
-pub use crate::store::{Change, Changes, ContextStore, Next, Stored};
+pub use crate::store::{Change, Changes, ContextStore, Generation, Moment, Next, Stored};
 pub use crate::user::UserContext;
+pub use crate::view::View;
+pub use crate::watch::{Event, Subscription, Watch};

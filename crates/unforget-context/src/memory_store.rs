@@ -1,11 +1,13 @@
 //! A store that keeps nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use unforget_sync::primitive::Mutex;
+use unforget_sync::primitive::atomic::{AtomicU64, Ordering};
 
 use crate::store::Next;
-use crate::{Change, Changes, ContextStore, Result, Stored};
+use crate::{Change, Changes, ContextStore, Generation, Moment, Result, Stored};
 
 /// Keeps contexts in this process only; they are gone with it.
 ///
@@ -13,29 +15,52 @@ use crate::{Change, Changes, ContextStore, Result, Stored};
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     rows: Mutex<Rows>,
+    counter: Arc<Counter>,
 }
+
+/// Odd while a change is made, under the lock of the rows.
+#[derive(Debug, Default)]
+struct Counter(AtomicU64);
 
 #[derive(Debug, Default)]
 struct Rows {
     latest: u64,
-    by_key: HashMap<String, (u64, Stored)>,
+    by_key: HashMap<String, Stored>,
+    /// The keys by the number of their last change.
+    by_seq: BTreeMap<u64, String>,
+}
+
+impl Rows {
+    fn put(&mut self, stored: Stored) {
+        self.latest = stored.seq;
+        self.by_seq.insert(stored.seq, stored.key.clone());
+        if let Some(replaced) = self.by_key.insert(stored.key.clone(), stored) {
+            self.by_seq.remove(&replaced.seq);
+        }
+    }
 }
 
 impl ContextStore for MemoryStore {
     fn changes_since(&self, seq: u64) -> Result<Changes> {
         let rows = self.rows.lock();
-        let changed = rows.by_key.values().filter(|(changed, _)| *changed > seq);
-        Ok(Changes { latest: rows.latest, rows: changed.map(|(_, stored)| stored.clone()).collect() })
+        let since = seq.saturating_add(1);
+        let changed = if since > rows.latest { None } else { Some(rows.by_seq.range(since..)) };
+        let changed = changed.into_iter().flatten().filter_map(|(_, key)| rows.by_key.get(key));
+        Ok(Changes { latest: rows.latest, rows: changed.cloned().collect() })
+    }
+
+    fn read(&self, key: &str) -> Result<Option<Stored>> {
+        Ok(self.rows.lock().by_key.get(key).cloned())
     }
 
     /// Decides outside the lock and stores if the context is still the one it decided on, else decides again.
     fn update(&self, key: &str, mut change: Change) -> Result<Option<Stored>> {
         loop {
-            let seen = self.row(key);
+            let seen = self.read(key)?;
             let next = change(seen.as_ref())?;
             let mut rows = self.rows.lock();
-            let now = rows.by_key.get(key).map(|(_, stored)| stored);
-            if now.map(|stored| stored.revision) != seen.as_ref().map(|stored| stored.revision) {
+            let revision = |row: Option<&Stored>| row.map_or(0, |stored| stored.revision);
+            if revision(rows.by_key.get(key)) != revision(seen.as_ref()) {
                 continue;
             }
             let value = match next {
@@ -43,18 +68,35 @@ impl ContextStore for MemoryStore {
                 Next::Put(json) => Some(json),
                 Next::Remove => None,
             };
-            let revision = seen.map_or(0, |stored| stored.revision) + 1;
-            let stored = Stored { key: key.to_owned(), revision, value };
-            rows.latest += 1;
-            let seq = rows.latest;
-            rows.by_key.insert(key.to_owned(), (seq, stored.clone()));
+            let (revision, seq) = (revision(seen.as_ref()) + 1, rows.latest + 1);
+            let stored = Stored { key: key.to_owned(), revision, seq, value };
+            self.counter.begin();
+            rows.put(stored.clone());
+            self.counter.end();
             return Ok(Some(stored));
         }
     }
+
+    fn generation(&self) -> Option<Arc<dyn Generation>> {
+        Some(Arc::clone(&self.counter) as Arc<dyn Generation>)
+    }
 }
 
-impl MemoryStore {
-    fn row(&self, key: &str) -> Option<Stored> {
-        self.rows.lock().by_key.get(key).map(|(_, stored)| stored.clone())
+impl Counter {
+    /// Only who holds the lock of the rows moves the counter. Whoever reads a change has had the lock after that, so
+    /// what it loads from then on is odd, or later.
+    fn begin(&self) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
+
+    fn end(&self) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl Generation for Counter {
+    fn now(&self) -> Option<Moment> {
+        let counter = self.0.load(Ordering::Acquire);
+        counter.is_multiple_of(2).then_some(Moment::new(counter, 0))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::de::DeserializeOwned;
 
@@ -20,6 +21,9 @@ pub struct Snapshot<C> {
 struct Inner<C> {
     key: Arc<str>,
     revision: u64,
+    /// Whether it was read since eviction last passed; a hint: nothing is ordered by it, and no model
+    /// has to know of it.
+    touched: AtomicBool,
     value: C,
 }
 
@@ -33,6 +37,19 @@ impl<C> Snapshot<C> {
     pub fn revision(&self) -> u64 {
         self.inner.revision
     }
+
+    /// Keeps it from being evicted next. Stores only if it has to: the line is shared by all readers.
+    #[inline]
+    pub(crate) fn touch(&self) {
+        if !self.inner.touched.load(Ordering::Relaxed) {
+            self.inner.touched.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells whether it was read since this was last called.
+    pub(crate) fn cool(&self) -> bool {
+        self.inner.touched.swap(false, Ordering::Relaxed)
+    }
 }
 
 impl<C: DeserializeOwned> Snapshot<C> {
@@ -41,7 +58,9 @@ impl<C: DeserializeOwned> Snapshot<C> {
         let Some(json) = &stored.value else { return Ok(None) };
         let value = decode_value(&stored.key, json)?;
         let key = Arc::from(stored.key.as_str());
-        Ok(Some(Self { inner: Arc::new(Inner { key, revision: stored.revision, value }) }))
+        Ok(Some(Self {
+            inner: Arc::new(Inner { key, revision: stored.revision, touched: AtomicBool::new(true), value }),
+        }))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where contexts are kept.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use crate::Result;
 
@@ -12,6 +13,8 @@ pub struct Stored {
     /// How often it was changed, counted from 1 and on through removal and re-creation, so that a revision never
     /// means two values.
     pub revision: u64,
+    /// The sequence number of its last change, among the changes of all contexts of the store.
+    pub seq: u64,
     /// The value as JSON; `None` if the context was removed.
     pub value: Option<String>,
 }
@@ -39,6 +42,32 @@ pub enum Next {
 /// Looks at a context and decides what becomes of it; may run again, so it has no effects of its own.
 pub type Change = Box<dyn FnMut(Option<&Stored>) -> Result<Next> + Send>;
 
+/// A state of a store that can be told from every other state; only equality means something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    counter: u64,
+    epoch: u64,
+}
+
+impl Moment {
+    /// The moment with this counter, which commits move, in this epoch, which whatever else may have changed ends.
+    pub fn new(counter: u64, epoch: u64) -> Self {
+        Self { counter, epoch }
+    }
+}
+
+/// Tells without reading whether a store has changed.
+///
+/// Three rules make a copy that was asked for after a moment good for as long as that moment lasts:
+///
+/// - No moment comes twice.
+/// - A change that is acknowledged has ended the moment that was there before it.
+/// - A change that *anybody may have read* has ended it too, so that nobody answers from an older copy thereafter.
+pub trait Generation: Debug + Send + Sync {
+    /// Answers the present moment, in nanoseconds; `None` while a change is under way or it cannot be told.
+    fn now(&self) -> Option<Moment>;
+}
+
 /// Keeps contexts, in order of their commits.
 ///
 /// Three rules make [`Contexts`](crate::Contexts) correct on top of any store:
@@ -46,13 +75,22 @@ pub type Change = Box<dyn FnMut(Option<&Stored>) -> Result<Next> + Send>;
 /// - Every committed change has a **sequence number** larger than that of every change committed before it. A
 ///   number is never used twice, also not after rows were removed.
 /// - `update` reads, decides and writes in **one transaction** that no other writer can enter.
-/// - `changes_since` sees one point in time, no earlier than its call.
+/// - `changes_since` and `read` see one point in time, no earlier than their call.
 pub trait ContextStore: Debug + Send + Sync {
-    /// Answers what changed after the change with number `seq`; 0 asks for everything.
+    /// Answers what changed after the change with number `seq`; 0 asks for everything, [`u64::MAX`] for nothing but
+    /// the number of the last change.
     fn changes_since(&self, seq: u64) -> Result<Changes>;
+
+    /// Answers one context; `None` if there never was one of this key.
+    fn read(&self, key: &str) -> Result<Option<Stored>>;
 
     /// Changes one context and answers after the commit with what is stored now; `None` if there is nothing.
     ///
     /// An error of `change` is passed on, with nothing changed.
     fn update(&self, key: &str, change: Change) -> Result<Option<Stored>>;
+
+    /// What tells that nothing changed, if this store has it; without it every read asks the store.
+    fn generation(&self) -> Option<Arc<dyn Generation>> {
+        None
+    }
 }

@@ -17,17 +17,37 @@ use serde::{Deserialize, Serialize};
 /// assert!(later.topics().contains("gliding"));
 /// ```
 ///
-/// Neither the fields nor what is in them can be changed from outside:
+/// Neither the fields nor what is in them can be changed from outside, however the value was come by:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0616
+/// let mut ada = unforget_context::UserContext::new("ada");
+/// ada.conversations_count += 1;
+/// ```
+/// ```compile_fail,E0596
 /// let mut ada = unforget_context::UserContext::new("ada");
 /// ada.topics().insert("gliding".to_owned());
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// ```compile_fail,E0596
+/// let mut ada = unforget_context::UserContext::new("ada");
+/// ada.preferences().clear();
+/// ```
+/// ```compile_fail,E0596
+/// # use unforget_context::{Snapshot, UserContext};
+/// fn befriend(snapshot: &mut Snapshot<UserContext>) {
+///     let ada: &mut UserContext = &mut **snapshot;
+/// }
+/// ```
+/// ```compile_fail,E0451
+/// # use unforget_context::UserContext;
+/// let ada = UserContext { conversations_count: 7, ..UserContext::new("ada") };
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserContext {
     user_id: String,
     #[serde(default)]
     conversations_count: u64,
+    #[serde(default, deserialize_with = "within_one")]
+    friendship_level: f64,
     #[serde(default)]
     preferences: BTreeMap<String, String>,
     #[serde(default)]
@@ -42,6 +62,7 @@ impl UserContext {
         Self {
             user_id: user_id.into(),
             conversations_count: 0,
+            friendship_level: 0.0,
             preferences: BTreeMap::new(),
             topics: BTreeSet::new(),
             last_seen_ms: None,
@@ -56,6 +77,11 @@ impl UserContext {
     /// How many turns of conversation were counted.
     pub fn conversations_count(&self) -> u64 {
         self.conversations_count
+    }
+
+    /// How well the user is known, from 0 for a stranger to 1.
+    pub fn friendship_level(&self) -> f64 {
+        self.friendship_level
     }
 
     /// What the user prefers, by subject.
@@ -99,4 +125,41 @@ impl UserContext {
         next.preferences.insert(subject.into(), preference.into());
         next
     }
+
+    /// The same without a topic.
+    #[must_use]
+    pub fn without_topic(&self, topic: &str) -> Self {
+        let mut next = self.clone();
+        next.topics.remove(topic);
+        next
+    }
+
+    /// The same without a preference about `subject`.
+    #[must_use]
+    pub fn without_preference(&self, subject: &str) -> Self {
+        let mut next = self.clone();
+        next.preferences.remove(subject);
+        next
+    }
+
+    /// The same with the friendship closer by `change`, which may be negative; it stays from 0 to 1.
+    ///
+    /// A change that is no number changes nothing.
+    #[must_use]
+    pub fn with_friendship_change(&self, change: f64) -> Self {
+        Self {
+            friendship_level: bounded(self.friendship_level + change, self.friendship_level),
+            ..self.clone()
+        }
+    }
+}
+
+/// `level` between 0 and 1, or `otherwise` if it is no number.
+fn bounded(level: f64, otherwise: f64) -> f64 {
+    if level.is_nan() { otherwise } else { level.clamp(0.0, 1.0) }
+}
+
+/// What another program wrote is kept within the limits as well.
+fn within_one<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    f64::deserialize(deserializer).map(|level| bounded(level, 0.0))
 }

@@ -1,7 +1,9 @@
 //! Contexts in the same database as the memories.
 
+use std::sync::Arc;
+
 use rusqlite::{OptionalExtension, Row};
-use unforget_context::{Change, Changes, ContextStore, Error, Next, Stored};
+use unforget_context::{Change, Changes, ContextStore, Error, Generation, Moment, Next, Stored};
 use unforget_sqlite::{Database, WriteTx};
 
 /// The largest value of a context, in bytes of JSON.
@@ -20,6 +22,18 @@ pub struct SqliteContexts {
 impl SqliteContexts {
     pub(crate) fn new(db: Database) -> Self {
         Self { db }
+    }
+}
+
+/// The engine's generation, which every commit to the database moves, of contexts or of anything else.
+#[derive(Debug)]
+struct Page(unforget_sqlite::Generation);
+
+impl Generation for Page {
+    #[inline]
+    fn now(&self) -> Option<Moment> {
+        let (counter, epoch) = self.0.now()?.to_pair();
+        Some(Moment::new(counter, epoch))
     }
 }
 
@@ -58,53 +72,67 @@ impl ContextStore for SqliteContexts {
                 return Ok(Changes { latest, rows: Vec::new() });
             }
             let mut statement =
-                tx.prepare_cached("SELECT key, revision, value FROM contexts WHERE seq > ?1")?;
+                tx.prepare_cached("SELECT key, revision, seq, value FROM contexts WHERE seq > ?1")?;
             let rows = statement.query_map([seq], read)?.collect::<Result<_, _>>()?;
             Ok(Changes { latest, rows })
         })?;
         Ok(changes)
     }
 
+    fn read(&self, key: &str) -> Result<Option<Stored>, Error> {
+        let stored = self.db.read(|tx| -> Result<Option<Stored>, Failure> {
+            Ok(tx.prepare_cached(READ)?.query_row([key], read).optional()?)
+        })?;
+        Ok(stored)
+    }
+
     fn update(&self, key: &str, mut change: Change) -> Result<Option<Stored>, Error> {
         let key = key.to_owned();
         let stored = self.db.write(move |tx| -> Result<Option<Stored>, Failure> {
-            let seen = tx
-                .query_row("SELECT key, revision, value FROM contexts WHERE key = ?1", [&key], read)
-                .optional()?;
+            let seen = tx.query_row(READ, [&key], read).optional()?;
             let value = match change(seen.as_ref()).map_err(Failure::Context)? {
                 Next::Keep => return Ok(seen),
                 Next::Put(json) => Some(json),
                 Next::Remove => None,
             };
             let revision = seen.map_or(0, |stored| stored.revision) + 1;
-            let stored = Stored { key: key.clone(), revision, value };
-            put(tx, &stored)?;
+            let mut stored = Stored { key: key.clone(), revision, seq: 0, value };
+            put(tx, &mut stored)?;
             Ok(Some(stored))
         })?;
         Ok(stored)
     }
+
+    /// Without a page, which somebody may have put something else in the place of, every read asks the database.
+    fn generation(&self) -> Option<Arc<dyn Generation>> {
+        let generation = self.db.generation().ok()?;
+        Some(Arc::new(Page(generation)))
+    }
 }
 
-fn put(tx: &WriteTx<'_>, stored: &Stored) -> Result<(), Failure> {
+/// Gives the change its number and stores it.
+fn put(tx: &WriteTx<'_>, stored: &mut Stored) -> Result<(), Failure> {
     let bytes = stored.value.as_ref().map_or(0, String::len);
     if bytes > CONTEXT_LIMIT {
         let reason = format!("it has {bytes} bytes of JSON; at most {CONTEXT_LIMIT} are allowed");
         return Err(Failure::Context(Error::Unencodable { key: stored.key.clone(), reason }));
     }
-    let seq: u64 = tx.query_row(
+    stored.seq = tx.query_row(
         "UPDATE meta SET value = value + 1 WHERE key = 'context_seq' RETURNING value",
         [],
         |row| row.get(0),
     )?;
-    tx.execute(PUT, (&stored.key, stored.revision, seq, &stored.value, stored.value.is_none()))?;
+    tx.execute(PUT, (&stored.key, stored.revision, stored.seq, &stored.value, stored.value.is_none()))?;
     Ok(())
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
-    Ok(Stored { key: row.get(0)?, revision: row.get(1)?, value: row.get(2)? })
+    Ok(Stored { key: row.get(0)?, revision: row.get(1)?, seq: row.get(2)?, value: row.get(3)? })
 }
 
 const LATEST: &str = "SELECT value FROM meta WHERE key = 'context_seq'";
+
+const READ: &str = "SELECT key, revision, seq, value FROM contexts WHERE key = ?1";
 
 const PUT: &str = "
     INSERT INTO contexts(key, revision, seq, value, deleted) VALUES (?1, ?2, ?3, ?4, ?5)

@@ -62,6 +62,11 @@ impl Moment {
     fn of(counter: u64, epoch: u64) -> Option<Self> {
         (epoch != BLIND && commit::is_known(counter)).then_some(Self { counter, epoch })
     }
+
+    /// Two numbers that are the same exactly for equal moments, for a type that must not know this one.
+    pub fn to_pair(self) -> (u64, u64) {
+        (self.counter, self.epoch)
+    }
 }
 
 /// Tells in nanoseconds whether what was read from a database is up to date.

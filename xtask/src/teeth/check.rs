@@ -84,8 +84,7 @@ impl<'a> Bench<'a> {
     fn model(&self, checker: Checker, name: &str, limit: Duration) -> Result<Observation, Error> {
         let nothing = |seen| Observation { seen, text: String::new(), took: Duration::ZERO };
         match Models::build(checker, self.tree, &self.target.join(checker.name())) {
-            Ok(models) if models.has(name) => Ok(observation(models.run(name, limit, false)?)),
-            Ok(_) => Ok(nothing(Seen::NoTestRan)),
+            Ok(models) => Ok(models.run(name, limit)?.map_or(nothing(Seen::NoTestRan), observation)),
             // The compiler has told the person why.
             Err(Error::Failed { .. }) => Ok(nothing(Seen::DoesNotBuild)),
             Err(error) => Err(error),

@@ -1,7 +1,7 @@
 //! The steps of `cargo xtask verify`.
 
 use crate::invocation::Invocation;
-use crate::models::Checker;
+use crate::models::{self, Checker};
 use crate::workspace::Workspace;
 
 /// One thing to check, with the title it has in the table.
@@ -52,8 +52,8 @@ pub(crate) fn all(workspace: &Workspace) -> Vec<Step> {
     steps.extend([
         cargo("tests", "test --workspace --all-targets --all-features"),
         cargo("doctests", "test --workspace --all-features --doc"),
-        models(Checker::Loom),
-        models(Checker::Shuttle),
+        explored(Checker::Loom),
+        explored(Checker::Shuttle),
         Step { title: "rustdoc".into(), action: Action::Cargo(rustdoc(workspace)) },
     ]);
     // Without --allow-dirty nothing could be verified before it is committed.
@@ -64,15 +64,18 @@ pub(crate) fn all(workspace: &Workspace) -> Vec<Step> {
     steps
 }
 
-fn models(checker: Checker) -> Step {
+fn explored(checker: Checker) -> Step {
     Step { title: checker.name().into(), action: Action::Models(checker) }
 }
 
 fn clippy_of_models(workspace: &Workspace, checker: Checker) -> Step {
     let cargo = Invocation::cargo(workspace.root());
+    let packages = models::packages(checker, workspace.root()).unwrap_or_default();
     let clippy = checker
         .configured(cargo, &checker.target(workspace))
-        .words("clippy -p unforget-sync --all-targets -- -D warnings");
+        .words("clippy")
+        .arguments(packages.iter().flat_map(|package| ["-p", package]))
+        .words("--all-targets -- -D warnings");
     Step { title: format!("clippy ({})", checker.name()), action: Action::Cargo(clippy) }
 }
 

@@ -2,6 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose preparations fail has failed")]
 
+mod bounded;
+mod following;
+mod fresh;
 mod history;
+mod letting_go;
+mod linearizable;
 mod slow_store;
+mod staged;
 mod story;
+mod user;

@@ -30,6 +30,10 @@ impl ContextStore for Slow {
         Ok(changes)
     }
 
+    fn read(&self, key: &str) -> Result<Option<Stored>> {
+        self.inner.read(key)
+    }
+
     fn update(&self, key: &str, change: Change) -> Result<Option<Stored>> {
         self.inner.update(key, change)
     }

@@ -1,0 +1,167 @@
+//! Keeping what is published in step with the store.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use unforget_sync::{Published, SnapshotCell, SnapshotGuard};
+
+use crate::bell::Bell;
+use crate::published::{Decoded, Found, State, Step};
+use crate::rounds::Rounds;
+use crate::{Change, ContextStore, Generation, Moment, Result, Snapshot, Stored};
+
+/// What all clones of a handle share: the store, and the last published state of it.
+///
+/// ```text
+/// get:      load the state ─► the store's moment is the state's? ─► answer from the state
+///                                 └─ otherwise ─► load the moment ─► ask the store what changed ─► publish both
+/// update:   commit ─► is the commit published? ─► otherwise ask the store what changed, one for all who wait
+/// ```
+#[derive(Debug)]
+pub(crate) struct Shared<C> {
+    store: Arc<dyn ContextStore>,
+    generation: Option<Arc<dyn Generation>>,
+    published: SnapshotCell<State<C>>,
+    bell: Bell,
+    catching_up: Rounds,
+    bound: Option<usize>,
+}
+
+impl<C> Shared<C> {
+    pub(crate) fn new(store: Arc<dyn ContextStore>, bound: Option<NonZeroUsize>) -> Self {
+        Self {
+            generation: store.generation(),
+            store,
+            published: SnapshotCell::new(State::empty(bound.is_some())),
+            bell: Bell::default(),
+            catching_up: Rounds::default(),
+            bound: bound.map(NonZeroUsize::get),
+        }
+    }
+
+    /// The state published last, whether or not it is up to date.
+    #[inline]
+    pub(crate) fn last(&self) -> SnapshotGuard<State<C>> {
+        self.published.load()
+    }
+
+    pub(crate) fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    #[inline]
+    fn moment(&self) -> Option<Moment> {
+        self.generation.as_ref()?.now()
+    }
+}
+
+impl<C: DeserializeOwned> Shared<C> {
+    /// The context of `key` as of now. The caller has not checked the key; that it is not found is cheap to tell.
+    #[inline]
+    pub(crate) fn get(&self, key: &str) -> Result<Option<Snapshot<C>>> {
+        let state = self.last();
+        if state.is_of(self.moment()) {
+            match state.find(key) {
+                Found::Context(decoded) => return answer(decoded),
+                Found::Nothing => return Ok(None),
+                Found::NotKept => {}
+            }
+        }
+        drop(state);
+        self.get_from_store(key)
+    }
+
+    #[cold]
+    fn get_from_store(&self, key: &str) -> Result<Option<Snapshot<C>>> {
+        let state = self.refresh()?;
+        match state.find(key) {
+            Found::Context(decoded) => answer(decoded),
+            Found::Nothing => Ok(None),
+            Found::NotKept => self.load(key, state.seq()),
+        }
+    }
+
+    /// Reads a context that is not kept, and keeps it if the published state is still the one with `seq`.
+    ///
+    /// Then nothing was published between that state and the reading, and what was read is as of that state, unless it
+    /// is newer. Otherwise a change of this very context may have been published meanwhile, which this must not undo.
+    fn load(&self, key: &str, seq: u64) -> Result<Option<Snapshot<C>>> {
+        let Some(stored) = self.store.read(key)? else { return Ok(None) };
+        let Some(decoded) = Snapshot::decode(&stored).map_err(Arc::new).transpose() else { return Ok(None) };
+        self.published.update_if(|state| {
+            let unchanged = state.seq() == seq;
+            unchanged.then(|| state.with(&stored, &decoded, self.bound)).flatten()
+        });
+        answer(decoded)
+    }
+
+    /// Folds what changed in the store since the published state into it, whoever changed it.
+    ///
+    /// The answer is what the cell holds afterwards, which is never older than what was read from the store here.
+    pub(crate) fn refresh(&self) -> Result<Arc<Published<State<C>>>> {
+        loop {
+            // Before the store is asked: what is committed in between may be in its answer, and its moment is another.
+            let moment = self.moment();
+            let seen = self.published.load_full();
+            if seen.is_of(moment) {
+                return Ok(seen);
+            }
+            let after = seen.asks_after();
+            let changes = self.store.changes_since(after)?;
+            let step = Step::decode(&changes, after, moment);
+            let state = self.publish(&step);
+            // Only where a bounded state begins may another have begun elsewhere; then this one goes on from there.
+            if state.seq() >= changes.latest {
+                return Ok(state);
+            }
+        }
+    }
+
+    fn publish(&self, step: &Step<C>) -> Arc<Published<State<C>>> {
+        let mut reaches_further = false;
+        let state = self.published.update_if(|state| {
+            let next = state.follow(step, self.bound);
+            reaches_further = next.as_ref().is_some_and(|next| next.seq() > state.seq());
+            next
+        });
+        if reaches_further {
+            self.bell.ring();
+        }
+        state
+    }
+
+    /// Every context at one point in time; kept by nobody else if that is more than the bound.
+    pub(crate) fn whole(&self) -> Result<State<C>> {
+        let changes = self.store.changes_since(0)?;
+        Ok(State::whole(&Step::decode(&changes, 0, None)))
+    }
+
+    /// Commits a change and answers what is stored then, as published if it was.
+    pub(crate) fn change(&self, key: &str, change: Change) -> Result<Option<Snapshot<C>>> {
+        let Some(stored) = self.store.update(key, change)? else { return Ok(None) };
+        self.catch_up(&stored);
+        match self.last().find(key) {
+            Found::Context(Ok(snapshot)) if snapshot.revision() == stored.revision => Ok(Some(snapshot)),
+            _ => Snapshot::decode(&stored),
+        }
+    }
+
+    /// Publishes what is committed, up to `stored` at least: once for all who wait for that.
+    ///
+    /// The change stays committed if this fails, so its caller is told success; the next read catches up.
+    fn catch_up(&self, stored: &Stored) {
+        let reached = || self.last().seq() >= stored.seq;
+        self.catching_up.join(reached, || {
+            let _next_read_catches_up = self.refresh();
+        });
+    }
+}
+
+#[inline]
+fn answer<C>(decoded: Decoded<C>) -> Result<Option<Snapshot<C>>> {
+    match decoded {
+        Ok(snapshot) => Ok(Some(snapshot)),
+        Err(error) => Err((*error).clone()),
+    }
+}
