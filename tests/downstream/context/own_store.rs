@@ -23,6 +23,11 @@ impl ContextStore for Log {
         Ok(Changes { latest: log.len() as u64, rows: rows.map(|at| log[at].clone()).collect() })
     }
 
+    fn read(&self, key: &str) -> Result<Option<Stored>> {
+        let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Self::latest(&log, key).cloned())
+    }
+
     fn update(&self, key: &str, mut change: Change) -> Result<Option<Stored>> {
         let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Self::latest(&log, key).cloned();
@@ -31,8 +36,8 @@ impl ContextStore for Log {
             Next::Put(json) => Some(json),
             Next::Remove => None,
         };
-        let stored =
-            Stored { key: key.to_owned(), revision: now.map_or(0, |stored| stored.revision) + 1, value };
+        let (seq, revision) = (log.len() as u64 + 1, now.map_or(0, |stored| stored.revision) + 1);
+        let stored = Stored { key: key.to_owned(), seq, revision, value };
         log.push(stored.clone());
         Ok(Some(stored))
     }
