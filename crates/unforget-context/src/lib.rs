@@ -50,9 +50,12 @@
 
 mod bell;
 mod contexts;
+mod deferred;
 mod error;
 mod evict;
+mod hot;
 mod memory_store;
+mod persistence;
 mod published;
 mod recent;
 mod refresh;
@@ -64,11 +67,13 @@ mod view;
 mod watch;
 
 pub use crate::contexts::{Contexts, KEY_LIMIT};
+pub use crate::deferred::{SaveStatus, Saves};
 pub use crate::error::{Error, Result};
 pub use crate::memory_store::MemoryStore;
+pub use crate::persistence::{Persistence, SaveWindow};
 pub use crate::recent::Changed;
 pub use crate::snapshot::Snapshot;
-pub use crate::store::{Change, Changes, ContextStore, Generation, Moment, Next, Stored};
+pub use crate::store::{Change, Changes, ContextStore, Generation, Moment, Next, Ownership, Saved, Stored};
 pub use crate::user::UserContext;
 pub use crate::view::View;
 pub use crate::watch::{Event, Subscription, Watch};
