@@ -97,15 +97,15 @@ where
         Ok((Arc::clone(&shared), Self { shared, waiting, writer, board, clock, saver }))
     }
 
-    /// Publishes what `make` makes of the context of `key`; it runs again if another thread was faster.
+    /// Publishes what `change` makes of the context of `key`; it runs again if another thread was faster.
     pub(crate) fn change(
         &self,
         key: &str,
-        mut make: impl FnMut(Option<&Snapshot<C>>) -> Result<Made<C>>,
+        mut change: impl FnMut(Option<&Snapshot<C>>) -> Result<Made<C>>,
     ) -> Result<Option<Snapshot<C>>> {
         loop {
             let seen = self.find(key)?;
-            let made = make(seen.as_ref())?;
+            let made = change(seen.as_ref())?;
             if matches!(made, Made::Keep) {
                 return Ok(seen);
             }

@@ -54,7 +54,11 @@ mod deferred;
 mod error;
 mod evict;
 mod hot;
+#[cfg(feature = "json-store")]
+mod json_store;
 mod memory_store;
+#[cfg(feature = "owner-lock")]
+mod owner_lock;
 mod persistence;
 mod published;
 mod recent;
@@ -69,7 +73,11 @@ mod watch;
 pub use crate::contexts::{Contexts, KEY_LIMIT};
 pub use crate::deferred::{SaveStatus, Saves};
 pub use crate::error::{Error, Result};
+#[cfg(feature = "json-store")]
+pub use crate::json_store::JsonStore;
 pub use crate::memory_store::MemoryStore;
+#[cfg(feature = "owner-lock")]
+pub use crate::owner_lock::OwnerLock;
 pub use crate::persistence::{Persistence, SaveWindow};
 pub use crate::recent::Changed;
 pub use crate::snapshot::Snapshot;

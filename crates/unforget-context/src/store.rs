@@ -141,13 +141,14 @@ pub trait ContextStore: Debug + Send + Sync {
         Err(Error::NotOwnable)
     }
 
-    /// Stores contexts as their owner has them, all in one transaction.
+    /// Stores contexts as their owner has them, in one transaction if the store has such; otherwise some may be stored
+    /// when it fails.
     ///
     /// A revision that is stored already was saved by an earlier attempt, and stays.
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`] if a newer revision than that is stored: somebody else wrote. Nothing is changed then.
+    /// [`Error::Conflict`] if a newer revision than that is stored: somebody else wrote.
     fn save(&self, contexts: &[Saved]) -> Result<()> {
         let _ = contexts;
         Err(Error::NotOwnable)
