@@ -49,6 +49,8 @@
 #![forbid(unsafe_code)]
 
 mod bell;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod contexts;
 mod deferred;
 mod error;

@@ -84,16 +84,15 @@ where
     /// The context as it is published now. A revision and its value are read from one snapshot, those of a removal
     /// while nobody can publish.
     fn newest(&self, key: &Arc<str>) -> Result<Saved> {
-        if let Some(snapshot) = found(self.shared.last().find(key))? {
-            let value = Some(encode_value::<C>(key, &snapshot)?);
-            return Ok(Saved { key: key.to_string(), revision: snapshot.revision(), value });
-        }
-        let writer = self.writer.lock();
-        match writer.unshown.get(key).copied() {
-            Some(revision) => Ok(Saved { key: key.to_string(), revision, value: None }),
-            None => {
-                drop(writer);
-                self.newest(key)
+        loop {
+            if let Some(snapshot) = found(self.shared.last().find(key))? {
+                let value = Some(encode_value::<C>(key, &snapshot)?);
+                return Ok(Saved { key: key.to_string(), revision: snapshot.revision(), value });
+            }
+            // None if it was created again since.
+            let removed = self.writer.lock().unshown.get(key).copied();
+            if let Some(revision) = removed {
+                return Ok(Saved { key: key.to_string(), revision, value: None });
             }
         }
     }

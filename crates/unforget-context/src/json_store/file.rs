@@ -1,6 +1,6 @@
 //! What stands in the file of a context.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::layout;
@@ -23,7 +23,7 @@ struct Content {
     check: String,
     #[serde(default, skip_serializing_if = "is_false")]
     removed: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     value: Option<Box<RawValue>>,
 }
 
@@ -67,6 +67,9 @@ pub(super) fn decode(bytes: &[u8], key: Option<&str>) -> Found {
     if key.is_some_and(|key| key != found) {
         return broken(format!("it is the file of another key, but names `{found}`"));
     }
+    if content.value.is_none() && !content.removed {
+        return broken("it has no value".to_owned());
+    }
     let value = content.value.filter(|_| !content.removed).map(|raw| layout::compact(raw.get()));
     let stored = Stored { key: found.to_owned(), revision: content.revision, seq: content.seq, value };
     if content.check == check(&stored) { Found::Whole(stored) } else { Found::Edited(stored) }
@@ -84,6 +87,11 @@ fn check(stored: &Stored) -> String {
         }
     }
     format!("{hash:016x}")
+}
+
+/// Tells a value that is `null` from none.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]

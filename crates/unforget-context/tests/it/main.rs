@@ -5,6 +5,7 @@
 mod bounded;
 mod following;
 mod fresh;
+mod conforming;
 mod history;
 mod letting_go;
 mod linearizable;
