@@ -1,5 +1,7 @@
 //! A directory with a file for each context.
 
+#[cfg(test)]
+mod crashes;
 mod file;
 mod folder;
 mod layout;

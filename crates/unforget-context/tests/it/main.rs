@@ -5,10 +5,13 @@
 mod bounded;
 mod following;
 mod fresh;
+mod child;
 mod conforming;
+mod deferred;
 mod history;
 mod letting_go;
 mod linearizable;
+mod json_files;
 mod slow_store;
 mod staged;
 mod story;
