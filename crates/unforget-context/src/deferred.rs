@@ -1,8 +1,8 @@
 //! Changes that are published first and saved soon.
 
 mod saver;
-mod still;
 mod status;
+mod still;
 mod verbs;
 
 use std::collections::HashMap;

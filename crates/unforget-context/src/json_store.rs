@@ -102,7 +102,8 @@ impl ContextStore for JsonStore {
                 Next::Remove => None,
             };
             let put = self.in_turn(|folder| {
-                let is_same = folder.find(key)?.map(|now| now.revision) == seen.as_ref().map(|seen| seen.revision);
+                let is_same =
+                    folder.find(key)?.map(|now| now.revision) == seen.as_ref().map(|seen| seen.revision);
                 if is_same { folder.put(key, value).map(Some) } else { Ok(None) }
             })?;
             if put.is_some() {

@@ -153,10 +153,8 @@ impl Rows {
 
     fn save(&mut self, saved: &Saved) {
         if self.revision(&saved.key) < saved.revision {
-            self.latest += 1;
             let Saved { key, revision, value } = saved.clone();
-            let stored = Stored { key: key.clone(), revision, seq: self.latest, value };
-            self.by_key.insert(key, stored);
+            self.put(Stored { key, revision, seq: self.latest + 1, value });
         }
     }
 }

@@ -65,7 +65,14 @@ impl<C> State<C> {
     /// Knows nothing yet. With a bound it does not begin by loading everything.
     pub(crate) fn empty(bounded: bool) -> Self {
         let contexts = Map::default();
-        Self { seq: 0, moment: None, complete: !bounded, contexts, hot: Hot::empty(), recent: Recent::default() }
+        Self {
+            seq: 0,
+            moment: None,
+            complete: !bounded,
+            contexts,
+            hot: Hot::empty(),
+            recent: Recent::default(),
+        }
     }
 
     pub(crate) fn seq(&self) -> u64 {
@@ -176,7 +183,14 @@ impl<C> State<C> {
 
     fn at(&self, moment: Option<Moment>) -> Self {
         let Self { seq, complete, .. } = *self;
-        Self { seq, moment, complete, contexts: self.contexts.clone(), hot: self.hot.clone(), recent: self.recent.clone() }
+        Self {
+            seq,
+            moment,
+            complete,
+            contexts: self.contexts.clone(),
+            hot: self.hot.clone(),
+            recent: self.recent.clone(),
+        }
     }
 
     fn remember(&mut self, rows: Vec<&Row<C>>) {

@@ -22,7 +22,9 @@ pub(super) fn exclude(subject: &Subject) -> Result<(), String> {
 
 fn refused(what: &str, outcome: Result<Ownership>) -> Result<(), String> {
     match outcome {
-        Err(Error::InUse { holder }) => demand(!holder.is_empty(), || format!("{what}: refused without a word")),
+        Err(Error::InUse { holder }) => {
+            demand(!holder.is_empty(), || format!("{what}: refused without a word"))
+        }
         Err(error) => Err(told(&error)),
         Ok(_) => Err(what.to_owned()),
     }
@@ -44,7 +46,8 @@ pub(super) fn save(subject: &Subject) -> Result<(), String> {
     let first = changes(&*store, 0)?;
     attempt(&*store, &rows)?;
     demand(changes(&*store, 0)? == first, || "the same was saved again, and something changed".to_owned())?;
-    let found = |key: &str| first.rows.iter().find(|row| row.key == key).map(|row| (row.revision, row.value.clone()));
+    let found =
+        |key: &str| first.rows.iter().find(|row| row.key == key).map(|row| (row.revision, row.value.clone()));
     let (ada, bob) = (found("ada"), found("bob"));
     demand(ada == Some((7, Some("1".to_owned()))) && bob == Some((3, None)), || {
         format!("saved in revisions 7 and 3, and stored as {ada:?} and {bob:?}")
@@ -54,7 +57,9 @@ pub(super) fn save(subject: &Subject) -> Result<(), String> {
     let is_conflict = matches!(older, Err(Error::Conflict { found: 9, .. }));
     demand(is_conflict, || format!("an older revision was saved over a newer one: {older:?}"))?;
     let told = changes(&*store, first.latest)?.rows;
-    demand(told.len() == 1 && told[0].value.as_deref() == Some("2"), || format!("9 is the last, but {told:?}"))?;
+    demand(told.len() == 1 && told[0].value.as_deref() == Some("2"), || {
+        format!("9 is the last, but {told:?}")
+    })?;
     drop(owner);
     drop(store);
     let next = put(&*subject.open(), "ada", "2")?.revision;

@@ -49,7 +49,15 @@ pub(super) fn stay_when_a_change_fails(subject: &Subject) -> Result<(), String> 
 
 pub(super) fn keep_any_value(subject: &Subject) -> Result<(), String> {
     let long = format!("\"{}\"", "x".repeat(64 << 10));
-    let values = ["null", "[]", "{}", "-0.5e-7", "12345678901234567890123", r#"{"b":"\" {\\","a":[1,{"ä":"\u0000"}]}"#, &long];
+    let values = [
+        "null",
+        "[]",
+        "{}",
+        "-0.5e-7",
+        "12345678901234567890123",
+        r#"{"b":"\" {\\","a":[1,{"ä":"\u0000"}]}"#,
+        &long,
+    ];
     for value in values {
         put(&*subject.open(), "any", value)?;
         let kept = subject.open().read("any").map_err(|error| told(&error))?.and_then(|row| row.value);
@@ -61,7 +69,9 @@ pub(super) fn keep_any_value(subject: &Subject) -> Result<(), String> {
     let before = changes(&*subject.open(), 0)?.latest;
     let next = huge.clone();
     match subject.open().update("any", Box::new(move |_| Ok(Next::Put(next.clone())))) {
-        Ok(stored) => demand(stored.and_then(|row| row.value) == Some(huge), || "a large value was cut".to_owned()),
+        Ok(stored) => {
+            demand(stored.and_then(|row| row.value) == Some(huge), || "a large value was cut".to_owned())
+        }
         Err(Error::Unencodable { .. }) => demand(changes(&*subject.open(), 0)?.latest == before, || {
             "a value that is too large was refused, and something changed".to_owned()
         }),
@@ -74,8 +84,29 @@ pub(super) fn tell_keys_apart(subject: &Subject) -> Result<(), String> {
     let other = format!("{}l", &longest[1..]);
     let wide = "Ä".repeat(KEY_LIMIT / 2);
     let keys = [
-        "ada", "Ada", "ADA", "ada ", " ada", "ada.", ".", "..", "../ada", "a/b", "a\\b", "a:b", "%61da", "nul", "~",
-        "ä", "a\u{308}", "ada.json", "*", "' OR 1=1 --", &longest, &other, &wide,
+        "ada",
+        "Ada",
+        "ADA",
+        "ada ",
+        " ada",
+        "ada.",
+        ".",
+        "..",
+        "../ada",
+        "a/b",
+        "a\\b",
+        "a:b",
+        "%61da",
+        "nul",
+        "~",
+        "ä",
+        "a\u{308}",
+        "ada.json",
+        "*",
+        "' OR 1=1 --",
+        &longest,
+        &other,
+        &wide,
     ];
     for (value, key) in keys.iter().enumerate() {
         put(&*subject.open(), key, &value.to_string())?;
@@ -83,7 +114,9 @@ pub(super) fn tell_keys_apart(subject: &Subject) -> Result<(), String> {
     let rows = changes(&*subject.open(), 0)?.rows;
     let found = |key: &str| rows.iter().find(|row: &&Stored| row.key == key)?.value.clone();
     for (value, key) in keys.iter().enumerate() {
-        demand(found(key) == Some(value.to_string()), || format!("`{key}` has {:?}, not {value}", found(key)))?;
+        demand(found(key) == Some(value.to_string()), || {
+            format!("`{key}` has {:?}, not {value}", found(key))
+        })?;
     }
     demand(rows.len() == keys.len(), || format!("{} keys became {}", keys.len(), rows.len()))
 }

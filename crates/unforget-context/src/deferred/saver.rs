@@ -45,8 +45,9 @@ where
     }
 
     fn run(&self, deliverer: &mut Deliverer<Arc<str>, ()>) {
-        let backoff =
-            || Backoff::default().base(FIRST_WAIT).cap(LONGEST_WAIT).attempts(u32::MAX).deadline(Duration::MAX);
+        let backoff = || {
+            Backoff::default().base(FIRST_WAIT).cap(LONGEST_WAIT).attempts(u32::MAX).deadline(Duration::MAX)
+        };
         let mut delays = backoff().delays();
         while let Some(delivery) = deliverer.wait() {
             if self.deliver(delivery) {

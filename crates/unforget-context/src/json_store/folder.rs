@@ -173,7 +173,8 @@ impl<D: Disk> Folder<D> {
                 self.known.insert(key, Known { stored, broken: None });
             }
             Found::Edited(edited) => {
-                let was_removed = known.is_some_and(|known| known.broken.is_none() && known.stored.value.is_none());
+                let was_removed =
+                    known.is_some_and(|known| known.broken.is_none() && known.stored.value.is_none());
                 if !(was_removed && edited.value.is_none() && edited.revision == 0) {
                     let revision = revision.max(edited.revision) + 1;
                     self.write(&[Saved { key, revision, value: edited.value }])?;
@@ -247,7 +248,10 @@ fn checked(key: &str) -> impl Fn(String) -> Result<String> {
     move |value| {
         if value.len() > VALUE_LIMIT {
             let bytes = value.len();
-            return Err(unencodable(key, format!("it has {bytes} bytes of JSON; at most {VALUE_LIMIT} are allowed")));
+            return Err(unencodable(
+                key,
+                format!("it has {bytes} bytes of JSON; at most {VALUE_LIMIT} are allowed"),
+            ));
         }
         match serde_json::from_str::<serde::de::IgnoredAny>(&value) {
             Ok(_) => Ok(super::layout::compact(&value)),

@@ -56,7 +56,8 @@ pub(super) fn key(name: &str) -> Option<String> {
 
 /// Tells whether `name` may be that of a context at all.
 pub(super) fn is_context(name: &str) -> bool {
-    key(name).is_some() || name.strip_suffix(SUFFIX).is_some_and(|stem| stem.rfind('~') == Some(STEM_LIMIT - 65))
+    key(name).is_some()
+        || name.strip_suffix(SUFFIX).is_some_and(|stem| stem.rfind('~') == Some(STEM_LIMIT - 65))
 }
 
 fn is_plain(byte: u8) -> bool {
@@ -92,7 +93,9 @@ mod tests {
 
     #[test]
     fn only_the_one_name_of_a_key_is_its_name() {
-        for name in ["Ada.json", "%61da.json", "ada.JSON", "ada", ".json", "%4.json", "%ff.json", "%C3%A4.json"] {
+        for name in
+            ["Ada.json", "%61da.json", "ada.JSON", "ada", ".json", "%4.json", "%ff.json", "%C3%A4.json"]
+        {
             assert_eq!(key(name), None, "{name}");
         }
     }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use unforget_context::conformance::{self, Subject, Violations};
 use unforget_context::{
-    Change, Changes, ContextStore, Generation, JsonStore, MemoryStore, Moment, Ownership, Result, Saved, Stored,
+    Change, Changes, ContextStore, Generation, JsonStore, MemoryStore, Moment, Ownership, Result, Saved,
+    Stored,
 };
 
 #[test]
@@ -105,7 +106,8 @@ impl ContextStore for Faulty {
         self.updates.fetch_add(1, Ordering::Relaxed);
         let key = self.key(key);
         if self.is(Fault::ChangesThoughRefused) && change(None).is_err() {
-            let _also = self.inner.update("else", Box::new(|_| Ok(unforget_context::Next::Put("1".to_owned()))));
+            let _also =
+                self.inner.update("else", Box::new(|_| Ok(unforget_context::Next::Put("1".to_owned()))));
         }
         let stored = if self.is(Fault::LosesUpdates) {
             let seen = self.inner.read(&key)?;
@@ -178,7 +180,11 @@ fn each_rule_finds_the_store_that_breaks_it() {
         (Fault::SharesWhatIsOwned, "owners exclude all others, and are told apart"),
         (Fault::SavesAnything, "what an owner saves keeps its revisions"),
     ];
-    assert_eq!(broken.map(|(_, rule)| rule).to_vec(), conformance::rules().collect::<Vec<_>>(), "one fault per rule");
+    assert_eq!(
+        broken.map(|(_, rule)| rule).to_vec(),
+        conformance::rules().collect::<Vec<_>>(),
+        "one fault per rule"
+    );
     for (fault, rule) in broken {
         let found = violations(fault);
         assert!(found.contains(&rule), "{fault:?} breaks `{rule}`, but found were {found:?}");

@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use unforget_context::{
-    Change, Changes, ContextStore, Contexts, Error, Event, JsonStore, MemoryStore, Ownership, Persistence, Result,
-    SaveWindow, Saved, Stored,
+    Change, Changes, ContextStore, Contexts, Error, Event, JsonStore, MemoryStore, Ownership, Persistence,
+    Result, SaveWindow, Saved, Stored,
 };
 
 use crate::child::{self, Child};
 
 /// Nothing is saved unless it is flushed.
-const LONG: SaveWindow = SaveWindow { quiet: Duration::from_secs(3600), max_delay: Duration::from_secs(3600) };
+const LONG: SaveWindow = SaveWindow { quiet: Duration::from_hours(1), max_delay: Duration::from_hours(1) };
 /// What a writer that never rests is saved by.
-const SHORT: SaveWindow = SaveWindow { quiet: Duration::from_secs(3600), max_delay: Duration::from_millis(20) };
+const SHORT: SaveWindow = SaveWindow { quiet: Duration::from_hours(1), max_delay: Duration::from_millis(20) };
 
 fn defer_to(store: &Arc<impl ContextStore + 'static>, window: SaveWindow) -> Contexts<u64> {
     Contexts::open(Arc::clone(store) as Arc<dyn ContextStore>, Persistence::Deferred { window }).unwrap()
@@ -230,7 +230,10 @@ fn whoever_defers_is_alone_also_in_one_process() {
         assert!(matches!(refused, Err(Error::InUse { .. })), "{refused:?}");
     }
     let unasked = Contexts::<u64>::new(Arc::new(JsonStore::open(root.path().join("contexts")).unwrap()));
-    assert!(matches!(unasked.get_or_create("ada", || 1), Err(Error::InUse { .. })), "nobody overwrites an owner");
+    assert!(
+        matches!(unasked.get_or_create("ada", || 1), Err(Error::InUse { .. })),
+        "nobody overwrites an owner"
+    );
     drop(owner);
     let (one, two) = (open(Persistence::Committed).unwrap(), open(Persistence::Committed).unwrap());
     assert!(matches!(open(deferred), Err(Error::InUse { .. })));
@@ -240,7 +243,7 @@ fn whoever_defers_is_alone_also_in_one_process() {
 
 /// Role: owns the contexts, counts as fast as it can, and tells what it published, flushed and knows to be saved.
 pub(crate) fn defer(directory: &Path) {
-    let window = SaveWindow { quiet: Duration::from_secs(3600), max_delay: Duration::from_millis(5) };
+    let window = SaveWindow { quiet: Duration::from_hours(1), max_delay: Duration::from_millis(5) };
     let store = Arc::new(JsonStore::open(directory).unwrap());
     let contexts = defer_to(&store, window);
     contexts.get_or_create("count", || 0).unwrap();
@@ -252,7 +255,7 @@ pub(crate) fn defer(directory: &Path) {
         // Two saves that succeeded from here on: at least the second began after `before` was published.
         while saves.status().saves < done + 2 {
             let count = *contexts.update("count", |count| count + 1).unwrap();
-            if count % 64 == 0 {
+            if count.is_multiple_of(64) {
                 child::say(&format!("published {count}"));
             }
         }
@@ -290,7 +293,8 @@ fn a_killed_owner_loses_only_what_was_published_since_its_last_saves_and_frees_t
             numbers.max().unwrap_or(0)
         };
         // The kernel has freed the lock with the process: this does not wait.
-        let contexts = Contexts::<u64>::open(Arc::new(JsonStore::open(&directory).unwrap()), committed).unwrap();
+        let contexts =
+            Contexts::<u64>::open(Arc::new(JsonStore::open(&directory).unwrap()), committed).unwrap();
         let found = contexts.get("count").unwrap().unwrap();
         assert!(*found >= last("flushed"), "{} is stored of {} flushed", *found, last("flushed"));
         assert!(*found >= last("saved"), "{} is stored, and two saves came after {}", *found, last("saved"));

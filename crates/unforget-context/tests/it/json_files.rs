@@ -85,9 +85,16 @@ fn a_broken_file_hides_no_other_and_stays_until_it_is_mended() {
     let error = contexts.update("ada", Clone::clone).unwrap_err();
     assert!(error.to_string().contains("ada.json"), "it names the file: {error}");
     assert!(contexts.remove("ada").is_err());
-    assert_eq!(std::fs::read_to_string(directory.file("ada.json")).unwrap(), "{ half", "it is not overwritten");
-    std::fs::write(directory.file("ada.json"), good.replace("\"conversations_count\": 0", "\"conversations_count\": 7"))
-        .unwrap();
+    assert_eq!(
+        std::fs::read_to_string(directory.file("ada.json")).unwrap(),
+        "{ half",
+        "it is not overwritten"
+    );
+    std::fs::write(
+        directory.file("ada.json"),
+        good.replace("\"conversations_count\": 0", "\"conversations_count\": 7"),
+    )
+    .unwrap();
     eventually("a mended file is noticed", || contexts.get("ada").is_ok_and(|ada| ada.is_some()));
     let ada = contexts.get("ada").unwrap().unwrap();
     assert_eq!((ada.conversations_count(), ada.revision()), (7, 2));
