@@ -84,6 +84,11 @@ fn every_verb_goes_on_where_the_store_is_and_the_store_where_it_ended() {
     assert_eq!(contexts.view().unwrap().len(), 2);
     contexts.shutdown().unwrap();
     assert!(matches!(contexts.update("ada", |n| n + 1), Err(Error::Closed)), "it was shut down");
+    assert_eq!(
+        contexts.get("ada").unwrap().as_deref(),
+        Some(&2),
+        "nothing is published that nobody will save"
+    );
     assert_eq!(stored(&*store, "cyd"), Some((2, None)));
     let committed: Contexts<u64> = Contexts::open(store, Persistence::Committed).unwrap();
     let next = committed.update("ada", |n| n + 1).unwrap();
@@ -114,9 +119,14 @@ fn threads_lose_no_update_and_the_last_handle_saves() {
     let store = Arc::new(MemoryStore::default());
     let contexts = defer_to(&store, LONG);
     contexts.get_or_create("count", || 0).unwrap();
+    // Lets the others come in between.
+    let counted = |n: &u64| {
+        std::thread::yield_now();
+        n + 1
+    };
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| (0..500).for_each(|_| drop(contexts.update("count", |n| n + 1).unwrap())));
+            scope.spawn(|| (0..500).for_each(|_| drop(contexts.update("count", counted).unwrap())));
         }
     });
     let saves = contexts.saves().unwrap();
