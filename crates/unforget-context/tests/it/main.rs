@@ -3,15 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test whose preparations fail has failed")]
 
 mod bounded;
-mod following;
-mod fresh;
 mod child;
 mod conforming;
 mod deferred;
+mod following;
+mod fresh;
 mod history;
+mod json_files;
 mod letting_go;
 mod linearizable;
-mod json_files;
 mod slow_store;
 mod staged;
 mod story;
