@@ -44,6 +44,8 @@
 //! - All contexts are kept in memory once there was a read, unless there is a [bound](Contexts::bounded). With one,
 //!   [`Contexts::view`] reads the whole store, and [`Contexts::peek`] knows only what is kept.
 //! - Of several changes that a process had not looked at in between, subscribers are told the last of each context.
+//! - With [`Persistence::Deferred`] a value that cannot be stored is found out when it is saved, revisions that were
+//!   published and never saved are given again after a crash, and a forked child saves nothing.
 //! - A key has at most [`KEY_LIMIT`] bytes; the size of a value is limited by its store.
 
 #![forbid(unsafe_code)]
