@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use unforget_sync::primitive::Mutex;
+use unforget_sync::primitive::{Mutex, MutexGuard};
 use unforget_sync::{Clock, Coalescer, FlushError, SystemClock, Window};
 
 use self::saver::Saver;
@@ -48,7 +48,7 @@ pub(crate) struct Deferred<C> {
     shared: Arc<Shared<C>>,
     /// Bounded by the keys in memory: each waits once.
     waiting: Coalescer<Arc<str>, ()>,
-    writer: Arc<Mutex<Writer>>,
+    writer: Arc<Writer>,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
     saver: Mutex<Option<thread::JoinHandle<()>>>,
@@ -56,7 +56,12 @@ pub(crate) struct Deferred<C> {
 
 /// Held to publish. No caller's code runs under it, not even a destructor.
 #[derive(Debug, Default)]
-pub(crate) struct Writer {
+struct Writer {
+    state: Mutex<Publishing>,
+}
+
+#[derive(Debug, Default)]
+struct Publishing {
     closed: bool,
     /// The last revisions of contexts that were removed or cannot be read, which no snapshot tells.
     unshown: HashMap<Arc<str>, u64>,
@@ -85,7 +90,7 @@ where
         let window = Window { quiet, max_delay, keys: std::num::NonZeroUsize::MAX };
         let (waiting, deliverer) = Coalescer::new(window, Arc::clone(&clock));
         let board = Arc::new(Board::new(waiting.clone()));
-        let writer = Arc::new(Mutex::new(Writer { closed: false, unshown }));
+        let writer = Arc::new(Writer { state: Mutex::new(Publishing { closed: false, unshown }) });
         let saver = Saver {
             store: Arc::clone(store),
             shared: Arc::clone(&shared),
@@ -190,6 +195,12 @@ impl<C> Deferred<C> {
 
     pub(crate) fn saves(&self) -> Saves {
         Saves::new(Arc::clone(&self.board))
+    }
+}
+
+impl Writer {
+    fn lock(&self) -> MutexGuard<'_, Publishing> {
+        self.state.lock()
     }
 }
 

@@ -16,12 +16,17 @@ use crate::{Change, Changes, ContextStore, Error, Generation, Moment, Ownership,
 pub struct MemoryStore {
     rows: Mutex<Rows>,
     counter: Arc<Counter>,
-    holders: Arc<Mutex<Holders>>,
+    holders: Arc<Holders>,
 }
 
 /// Who has the right to write.
 #[derive(Debug, Default)]
 struct Holders {
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
     shared: usize,
     owned: bool,
 }
@@ -90,7 +95,7 @@ impl ContextStore for MemoryStore {
     }
 
     fn share(&self) -> Result<Ownership> {
-        let mut holders = self.holders.lock();
+        let mut holders = self.holders.held.lock();
         if holders.owned {
             return Err(Error::InUse { holder: "an owner in this process".to_owned() });
         }
@@ -99,9 +104,9 @@ impl ContextStore for MemoryStore {
     }
 
     fn own(&self) -> Result<Ownership> {
-        let mut holders = self.holders.lock();
+        let mut holders = self.holders.held.lock();
         if holders.owned || holders.shared > 0 {
-            let Holders { shared, owned } = *holders;
+            let Held { shared, owned } = *holders;
             let holder = format!("in this process {} owners and {shared} who share", u8::from(owned));
             return Err(Error::InUse { holder });
         }
@@ -123,19 +128,19 @@ impl ContextStore for MemoryStore {
     }
 }
 
-struct Sharing(Arc<Mutex<Holders>>);
+struct Sharing(Arc<Holders>);
 
 impl Drop for Sharing {
     fn drop(&mut self) {
-        self.0.lock().shared -= 1;
+        self.0.held.lock().shared -= 1;
     }
 }
 
-struct Owning(Arc<Mutex<Holders>>);
+struct Owning(Arc<Holders>);
 
 impl Drop for Owning {
     fn drop(&mut self) {
-        self.0.lock().owned = false;
+        self.0.held.lock().owned = false;
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use unforget_sync::primitive::Mutex;
 use unforget_sync::{Backoff, Deliverer, Delivery};
 
 use super::status::Board;
@@ -22,7 +21,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 pub(super) struct Saver<C> {
     pub(super) store: Arc<dyn ContextStore>,
     pub(super) shared: Arc<Shared<C>>,
-    pub(super) writer: Arc<Mutex<Writer>>,
+    pub(super) writer: Arc<Writer>,
     pub(super) board: Arc<Board>,
 }
 
