@@ -233,10 +233,6 @@ where
     /// # Errors
     ///
     /// [`Error::AlreadyExists`] tells the revision of the one there is.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "nobody has a use for it once what was read back from it is published"
-    )]
     pub fn insert_new(&self, key: &str, value: C) -> Result<Snapshot<C>> {
         check_key(key)?;
         if let Some(deferred) = self.deferred() {
