@@ -6,11 +6,14 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::deferred::{Deferred, Made, PATIENCE};
 use crate::published::Found;
 use crate::refresh::Shared;
 use crate::snapshot::decode_value;
 use crate::store::Next;
-use crate::{ContextStore, Error, Result, Snapshot, Stored, Subscription, View, Watch};
+use crate::{
+    ContextStore, Error, Ownership, Persistence, Result, Saves, Snapshot, Stored, Subscription, View, Watch,
+};
 
 /// The largest key, in bytes.
 pub const KEY_LIMIT: usize = 256;
@@ -43,11 +46,24 @@ pub const KEY_LIMIT: usize = 256;
 #[derive(Debug)]
 pub struct Contexts<C> {
     shared: Arc<Shared<C>>,
+    right: Right<C>,
+}
+
+/// By which right changes are made.
+#[derive(Debug)]
+enum Right<C> {
+    /// Each in a transaction of the store.
+    Committed(Option<Arc<Ownership>>),
+    Deferred(Arc<Deferred<C>>),
 }
 
 impl<C> Clone for Contexts<C> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        let right = match &self.right {
+            Right::Committed(shared) => Right::Committed(shared.clone()),
+            Right::Deferred(deferred) => Right::Deferred(Arc::clone(deferred)),
+        };
+        Self { shared: Arc::clone(&self.shared), right }
     }
 }
 
@@ -55,9 +71,83 @@ impl<C> Contexts<C>
 where
     C: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    /// Shows the contexts of a store.
+    /// Shows the contexts of a store, and commits each change.
     pub fn new(store: Arc<dyn ContextStore>) -> Self {
-        Self { shared: Arc::new(Shared::new(store, None)) }
+        Self { shared: Arc::new(Shared::new(store, None)), right: Right::Committed(None) }
+    }
+
+    /// Shows the contexts of a store, and stores changes as `persistence` says.
+    ///
+    /// Whoever commits each change shares the right to write, and whoever defers has it alone, until the last clone
+    /// and what it had to save are gone. So a process that defers is overwritten by nobody and overwrites nobody.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InUse`] names who has the contexts open in a way that excludes this one;
+    /// [`Error::NotOwnable`] if this store cannot be owned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use unforget_context::{Contexts, MemoryStore, Persistence, SaveWindow, UserContext};
+    ///
+    /// let deferred = Persistence::Deferred { window: SaveWindow::default() };
+    /// let contexts: Contexts<UserContext> = Contexts::open(Arc::new(MemoryStore::default()), deferred)?;
+    /// contexts.get_or_create("ada", || UserContext::new("ada"))?;
+    /// contexts.update("ada", |ada| ada.with_topic("gliding"))?; // published, and not stored yet
+    /// contexts.flush()?;
+    /// assert_eq!(contexts.saves().map(|saves| saves.status().unsaved), Some(0));
+    /// # Ok::<(), unforget_context::Error>(())
+    /// ```
+    pub fn open(store: Arc<dyn ContextStore>, persistence: Persistence) -> Result<Self> {
+        match persistence {
+            Persistence::Committed => {
+                let right = Right::Committed(Some(Arc::new(store.share()?)));
+                Ok(Self { shared: Arc::new(Shared::new(store, None)), right })
+            }
+            Persistence::Deferred { window } => {
+                let (shared, deferred) = Deferred::open(&store, window)?;
+                Ok(Self { shared, right: Right::Deferred(Arc::new(deferred)) })
+            }
+        }
+    }
+
+    /// Waits until every change that was published before is stored. Changes that are committed are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsaved`] if that took longer than 10 s; its source is why the last attempt failed, if one did.
+    /// Nothing is lost by it: it is tried again, and [`saves`](Self::saves) tells how it goes.
+    ///
+    /// # Blocking
+    ///
+    /// For one save, or until attempts that fail have failed for 10 s.
+    pub fn flush(&self) -> Result<()> {
+        self.deferred().map_or(Ok(()), |deferred| deferred.flush(PATIENCE))
+    }
+
+    /// Stores what is not stored and refuses further changes, through every clone; reads go on.
+    ///
+    /// Dropping the last clone does the same without a word. Where changes are committed there is nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush), and then it has given up; what it could not store is lost with this process.
+    pub fn shutdown(&self) -> Result<()> {
+        self.deferred().map_or(Ok(()), |deferred| deferred.close(PATIENCE))
+    }
+
+    /// Tells how saving goes; `None` where each change is committed.
+    pub fn saves(&self) -> Option<Saves> {
+        self.deferred().map(Deferred::saves)
+    }
+
+    fn deferred(&self) -> Option<&Deferred<C>> {
+        match &self.right {
+            Right::Committed(_) => None,
+            Right::Deferred(deferred) => Some(deferred),
+        }
     }
 
     /// Shows the contexts of a store, and keeps at most `keys` of them in memory.
@@ -65,7 +155,7 @@ where
     /// A context that is not kept is read from the store when it is asked for. What was not read for longest goes
     /// first, roughly. A [`view`](Self::view) reads the whole store then, and keeps all of it for as long as it lives.
     pub fn bounded(store: Arc<dyn ContextStore>, keys: NonZeroUsize) -> Self {
-        Self { shared: Arc::new(Shared::new(store, Some(keys))) }
+        Self { shared: Arc::new(Shared::new(store, Some(keys))), right: Right::Committed(None) }
     }
 
     /// Answers the context of `key` as of now: whatever any process acknowledged before this call is in it, and
@@ -125,6 +215,12 @@ where
         if let Some(found) = self.get(key)? {
             return Ok(found);
         }
+        if let Some(deferred) = self.deferred() {
+            return deferred.answer(key, move |found| match found {
+                Some(_) => Ok(Made::Keep),
+                None => Ok(Made::Put(make())),
+            });
+        }
         let name = key.to_owned();
         self.change(key, move |stored| match stored {
             Some(Stored { value: Some(_), .. }) => Ok(Next::Keep),
@@ -137,12 +233,11 @@ where
     /// # Errors
     ///
     /// [`Error::AlreadyExists`] tells the revision of the one there is.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "nobody has a use for it once what was read back from it is published"
-    )]
     pub fn insert_new(&self, key: &str, value: C) -> Result<Snapshot<C>> {
         check_key(key)?;
+        if let Some(deferred) = self.deferred() {
+            return deferred.insert_new(key, value);
+        }
         let encoded = encode(key, &value)?;
         let name = key.to_owned();
         self.change(key, move |stored| match stored {
@@ -166,6 +261,9 @@ where
     ///
     /// Waits for the commit, at most for the deadline of the store.
     pub fn update(&self, key: &str, mut change: impl FnMut(&C) -> C + Send + 'static) -> Result<Snapshot<C>> {
+        if let Some(deferred) = self.deferred() {
+            return deferred.update(key, |old| Ok(change(old)));
+        }
         let name = key.to_owned();
         self.change(key, move |stored| {
             let old: C = existing(&name, stored)?;
@@ -184,6 +282,9 @@ where
         revision: u64,
         mut change: impl FnMut(&C) -> C + Send + 'static,
     ) -> Result<Snapshot<C>> {
+        if let Some(deferred) = self.deferred() {
+            return deferred.update_if(key, revision, change);
+        }
         let name = key.to_owned();
         self.change(key, move |stored| {
             let found = stored.filter(|stored| stored.value.is_some()).map_or(0, |stored| stored.revision);
@@ -198,6 +299,9 @@ where
     /// Removes the context of `key`; false if there was none. Of several callers one is told true.
     pub fn remove(&self, key: &str) -> Result<bool> {
         check_key(key)?;
+        if let Some(deferred) = self.deferred() {
+            return deferred.remove(key);
+        }
         let name = key.to_owned();
         let removed = self.shared.change(
             key,
@@ -234,14 +338,16 @@ fn existing<C: DeserializeOwned>(key: &str, stored: Option<&Stored>) -> Result<C
 /// Encodes a value and reads it back: what can be written is not always what can be read (a `NaN` becomes `null`), and
 /// once it is stored, nothing else could be.
 fn encode<C: Serialize + DeserializeOwned>(key: &str, value: &C) -> Result<Next> {
-    let encoded =
-        serde_json::to_string(value).and_then(|json| serde_json::from_str::<C>(&json).map(|_| json));
-    encoded
-        .map(Next::Put)
-        .map_err(|error| Error::Unencodable { key: key.to_owned(), reason: error.to_string() })
+    encode_value(key, value).map(Next::Put)
 }
 
-fn check_key(key: &str) -> Result<()> {
+pub(crate) fn encode_value<C: Serialize + DeserializeOwned>(key: &str, value: &C) -> Result<String> {
+    let encoded =
+        serde_json::to_string(value).and_then(|json| serde_json::from_str::<C>(&json).map(|_| json));
+    encoded.map_err(|error| Error::Unencodable { key: key.to_owned(), reason: error.to_string() })
+}
+
+pub(crate) fn check_key(key: &str) -> Result<()> {
     let problem = if key.is_empty() {
         "is empty; name one".to_owned()
     } else if key.len() > KEY_LIMIT {

@@ -55,6 +55,27 @@ pub enum Error {
         /// What the encoder said.
         reason: String,
     },
+    /// Others have the contexts open in a way that excludes this one.
+    #[error("the contexts cannot be opened in this way while others have them open: {holder}")]
+    InUse {
+        /// Who, since when and where, as far as it can be told.
+        holder: String,
+    },
+    /// The store has no owners, so contexts cannot be changed before they are stored.
+    #[error("this context store cannot be owned; open it as `Committed`")]
+    NotOwnable,
+    /// The contexts were shut down.
+    #[error("the contexts were shut down; open them again")]
+    Closed,
+    /// Some changes are published and not stored; they stay in memory and are tried again.
+    #[error("{keys} changed contexts are not stored yet; they are kept in memory and tried again")]
+    Unsaved {
+        /// How many contexts.
+        keys: usize,
+        /// Why the last attempt failed, if one did.
+        #[source]
+        last: Option<Arc<Error>>,
+    },
     /// The store could not be reached or refused; nothing was changed unless the source says otherwise.
     #[error("the context store failed")]
     Store {

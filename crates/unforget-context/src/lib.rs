@@ -44,15 +44,26 @@
 //! - All contexts are kept in memory once there was a read, unless there is a [bound](Contexts::bounded). With one,
 //!   [`Contexts::view`] reads the whole store, and [`Contexts::peek`] knows only what is kept.
 //! - Of several changes that a process had not looked at in between, subscribers are told the last of each context.
+//! - With [`Persistence::Deferred`] a value that cannot be stored is found out when it is saved, revisions that were
+//!   published and never saved are given again after a crash, and a forked child saves nothing.
 //! - A key has at most [`KEY_LIMIT`] bytes; the size of a value is limited by its store.
 
 #![forbid(unsafe_code)]
 
 mod bell;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod contexts;
+mod deferred;
 mod error;
 mod evict;
+mod hot;
+#[cfg(feature = "json-store")]
+mod json_store;
 mod memory_store;
+#[cfg(feature = "owner-lock")]
+mod owner_lock;
+mod persistence;
 mod published;
 mod recent;
 mod refresh;
@@ -64,11 +75,17 @@ mod view;
 mod watch;
 
 pub use crate::contexts::{Contexts, KEY_LIMIT};
+pub use crate::deferred::{SaveStatus, Saves};
 pub use crate::error::{Error, Result};
+#[cfg(feature = "json-store")]
+pub use crate::json_store::JsonStore;
 pub use crate::memory_store::MemoryStore;
+#[cfg(feature = "owner-lock")]
+pub use crate::owner_lock::OwnerLock;
+pub use crate::persistence::{Persistence, SaveWindow};
 pub use crate::recent::Changed;
 pub use crate::snapshot::Snapshot;
-pub use crate::store::{Change, Changes, ContextStore, Generation, Moment, Next, Stored};
+pub use crate::store::{Change, Changes, ContextStore, Generation, Moment, Next, Ownership, Saved, Stored};
 pub use crate::user::UserContext;
 pub use crate::view::View;
 pub use crate::watch::{Event, Subscription, Watch};

@@ -7,7 +7,7 @@ use unforget_sync::primitive::Mutex;
 use unforget_sync::primitive::atomic::{AtomicU64, Ordering};
 
 use crate::store::Next;
-use crate::{Change, Changes, ContextStore, Generation, Moment, Result, Stored};
+use crate::{Change, Changes, ContextStore, Error, Generation, Moment, Ownership, Result, Saved, Stored};
 
 /// Keeps contexts in this process only; they are gone with it.
 ///
@@ -16,6 +16,19 @@ use crate::{Change, Changes, ContextStore, Generation, Moment, Result, Stored};
 pub struct MemoryStore {
     rows: Mutex<Rows>,
     counter: Arc<Counter>,
+    holders: Arc<Holders>,
+}
+
+/// Who has the right to write.
+#[derive(Debug, Default)]
+struct Holders {
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    shared: usize,
+    owned: bool,
 }
 
 /// Odd while a change is made, under the lock of the rows.
@@ -79,6 +92,75 @@ impl ContextStore for MemoryStore {
 
     fn generation(&self) -> Option<Arc<dyn Generation>> {
         Some(Arc::clone(&self.counter) as Arc<dyn Generation>)
+    }
+
+    fn share(&self) -> Result<Ownership> {
+        let mut holders = self.holders.held.lock();
+        if holders.owned {
+            return Err(Error::InUse { holder: "an owner in this process".to_owned() });
+        }
+        holders.shared += 1;
+        Ok(Ownership::new(Sharing(Arc::clone(&self.holders))))
+    }
+
+    fn own(&self) -> Result<Ownership> {
+        let mut holders = self.holders.held.lock();
+        if holders.owned || holders.shared > 0 {
+            let Held { shared, owned } = *holders;
+            let holder = format!("in this process {} owners and {shared} who share", u8::from(owned));
+            return Err(Error::InUse { holder });
+        }
+        holders.owned = true;
+        Ok(Ownership::new(Owning(Arc::clone(&self.holders))))
+    }
+
+    fn save(&self, contexts: &[Saved]) -> Result<()> {
+        let mut rows = self.rows.lock();
+        for saved in contexts {
+            rows.admit(saved)?;
+        }
+        self.counter.begin();
+        for saved in contexts {
+            rows.save(saved);
+        }
+        self.counter.end();
+        Ok(())
+    }
+}
+
+struct Sharing(Arc<Holders>);
+
+impl Drop for Sharing {
+    fn drop(&mut self) {
+        self.0.held.lock().shared -= 1;
+    }
+}
+
+struct Owning(Arc<Holders>);
+
+impl Drop for Owning {
+    fn drop(&mut self) {
+        self.0.held.lock().owned = false;
+    }
+}
+
+impl Rows {
+    fn revision(&self, key: &str) -> u64 {
+        self.by_key.get(key).map_or(0, |stored| stored.revision)
+    }
+
+    fn admit(&self, saved: &Saved) -> Result<()> {
+        let (key, found) = (&saved.key, self.revision(&saved.key));
+        let newer = found > saved.revision;
+        let conflict = || Error::Conflict { key: key.clone(), expected: saved.revision, found };
+        if newer { Err(conflict()) } else { Ok(()) }
+    }
+
+    fn save(&mut self, saved: &Saved) {
+        if self.revision(&saved.key) < saved.revision {
+            let Saved { key, revision, value } = saved.clone();
+            self.put(Stored { key, revision, seq: self.latest + 1, value });
+        }
     }
 }
 

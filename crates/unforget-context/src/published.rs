@@ -1,11 +1,14 @@
 //! All contexts at one point in time, and how one point follows another.
 
+mod changed;
+
 use std::sync::Arc;
 
 use imbl::GenericHashMap;
 use imbl::shared_ptr::DefaultSharedPtr;
 use serde::de::DeserializeOwned;
 
+use crate::hot::Hot;
 use crate::recent::{Changed, REMEMBERED, Recent};
 use crate::{Changes, Error, Moment, Result, Snapshot, Stored, evict};
 
@@ -26,6 +29,8 @@ pub(crate) struct State<C> {
     /// not found.
     complete: bool,
     contexts: Map<Decoded<C>>,
+    /// Newer than what `contexts` has for the same keys. Only an owner puts something here.
+    hot: Hot<C>,
     recent: Recent,
 }
 
@@ -60,7 +65,14 @@ impl<C> State<C> {
     /// Knows nothing yet. With a bound it does not begin by loading everything.
     pub(crate) fn empty(bounded: bool) -> Self {
         let contexts = Map::default();
-        Self { seq: 0, moment: None, complete: !bounded, contexts, recent: Recent::default() }
+        Self {
+            seq: 0,
+            moment: None,
+            complete: !bounded,
+            contexts,
+            hot: Hot::empty(),
+            recent: Recent::default(),
+        }
     }
 
     pub(crate) fn seq(&self) -> u64 {
@@ -83,6 +95,9 @@ impl<C> State<C> {
 
     #[inline]
     pub(crate) fn find(&self, key: &str) -> Found<C> {
+        if let Some(snapshot) = self.hot.find(key) {
+            return Found::Context(Ok(snapshot.clone()));
+        }
         match self.contexts.get(key) {
             Some(decoded) => {
                 if let Ok(snapshot) = decoded {
@@ -108,8 +123,11 @@ impl<C> State<C> {
         self.complete
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Decoded<C>> {
-        self.contexts.values()
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Decoded<C>> {
+        self.contexts.iter().map(|(key, decoded)| match self.hot.find(key) {
+            Some(newer) => Ok(newer.clone()),
+            None => decoded.clone(),
+        })
     }
 
     /// The state after `step`, or `None` if there is nothing to add to this one.
@@ -165,7 +183,14 @@ impl<C> State<C> {
 
     fn at(&self, moment: Option<Moment>) -> Self {
         let Self { seq, complete, .. } = *self;
-        Self { seq, moment, complete, contexts: self.contexts.clone(), recent: self.recent.clone() }
+        Self {
+            seq,
+            moment,
+            complete,
+            contexts: self.contexts.clone(),
+            hot: self.hot.clone(),
+            recent: self.recent.clone(),
+        }
     }
 
     fn remember(&mut self, rows: Vec<&Row<C>>) {

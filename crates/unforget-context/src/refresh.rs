@@ -46,6 +46,11 @@ impl<C> Shared<C> {
         self.published.load()
     }
 
+    /// Publishes the next state. Only an owner does, one change at a time.
+    pub(crate) fn put(&self, state: State<C>) {
+        self.published.publish(state);
+    }
+
     pub(crate) fn bell(&self) -> &Bell {
         &self.bell
     }

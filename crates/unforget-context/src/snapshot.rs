@@ -52,6 +52,16 @@ impl<C> Snapshot<C> {
     }
 }
 
+impl<C> Snapshot<C> {
+    pub(crate) fn new(key: Arc<str>, revision: u64, value: C) -> Self {
+        Self { inner: Arc::new(Inner { key, revision, touched: AtomicBool::new(true), value }) }
+    }
+
+    pub(crate) fn shared_key(&self) -> Arc<str> {
+        Arc::clone(&self.inner.key)
+    }
+}
+
 impl<C: DeserializeOwned> Snapshot<C> {
     /// Decodes a stored context; `None` if it was removed.
     pub(crate) fn decode(stored: &Stored) -> Result<Option<Self>> {

@@ -1,9 +1,10 @@
 //! Where contexts are kept.
 
-use std::fmt::Debug;
+use std::any::Any;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// A context as a store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +69,34 @@ pub trait Generation: Debug + Send + Sync {
     fn now(&self) -> Option<Moment>;
 }
 
+/// A context as an owner saves it: with the revision that was published with the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// Its key.
+    pub key: String,
+    /// The revision that it has got meanwhile.
+    pub revision: u64,
+    /// The value as JSON; `None` if the context was removed.
+    pub value: Option<String>,
+}
+
+/// The right to write a store, alone or together with others; dropping it gives it back.
+pub struct Ownership(Box<dyn Any + Send + Sync>);
+
+impl Ownership {
+    /// Holds `guard`, whose destructor gives the right back.
+    pub fn new(guard: impl Any + Send + Sync) -> Self {
+        Self(Box::new(guard))
+    }
+}
+
+impl Debug for Ownership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(_guard) = self;
+        f.write_str("Ownership")
+    }
+}
+
 /// Keeps contexts, in order of their commits.
 ///
 /// Three rules make [`Contexts`](crate::Contexts) correct on top of any store:
@@ -92,5 +121,36 @@ pub trait ContextStore: Debug + Send + Sync {
     /// What tells that nothing changed, if this store has it; without it every read asks the store.
     fn generation(&self) -> Option<Arc<dyn Generation>> {
         None
+    }
+
+    /// Shares the right to write with all who commit each change, and keeps owners out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InUse`] names the owner. It is told at once, also if the owner is in this process.
+    fn share(&self) -> Result<Ownership> {
+        Ok(Ownership::new(()))
+    }
+
+    /// Takes the right to write for one alone, who then changes contexts in memory and [saves](Self::save) them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InUse`] while others share or have it, at once; [`Error::NotOwnable`] if this store has no owners.
+    fn own(&self) -> Result<Ownership> {
+        Err(Error::NotOwnable)
+    }
+
+    /// Stores contexts as their owner has them, in one transaction if the store has such; otherwise some may be stored
+    /// when it fails.
+    ///
+    /// A revision that is stored already was saved by an earlier attempt, and stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`] if a newer revision than that is stored: somebody else wrote.
+    fn save(&self, contexts: &[Saved]) -> Result<()> {
+        let _ = contexts;
+        Err(Error::NotOwnable)
     }
 }

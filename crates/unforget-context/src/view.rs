@@ -46,7 +46,7 @@ impl<C> View<C> {
 
     /// The contexts, in no particular order; an error for each whose value is not of this type.
     pub fn iter(&self) -> impl Iterator<Item = Result<Snapshot<C>>> {
-        self.state().iter().map(|decoded| decoded.clone().map_err(own))
+        self.state().iter().map(|decoded| decoded.map_err(own))
     }
 
     /// How many there are.

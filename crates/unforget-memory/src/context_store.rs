@@ -1,9 +1,12 @@
 //! Contexts in the same database as the memories.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row};
-use unforget_context::{Change, Changes, ContextStore, Error, Generation, Moment, Next, Stored};
+use unforget_context::{
+    Change, Changes, ContextStore, Error, Generation, Moment, Next, OwnerLock, Ownership, Saved, Stored,
+};
 use unforget_sqlite::{Database, WriteTx};
 
 /// The largest value of a context, in bytes of JSON.
@@ -17,11 +20,13 @@ pub const CONTEXT_LIMIT: usize = 1 << 20;
 #[derive(Debug)]
 pub struct SqliteContexts {
     db: Database,
+    owner: OwnerLock,
 }
 
 impl SqliteContexts {
     pub(crate) fn new(db: Database) -> Self {
-        Self { db }
+        let owner = OwnerLock::in_directory(db.path().parent().unwrap_or(Path::new(".")));
+        Self { db, owner }
     }
 }
 
@@ -87,6 +92,7 @@ impl ContextStore for SqliteContexts {
     }
 
     fn update(&self, key: &str, mut change: Change) -> Result<Option<Stored>, Error> {
+        self.owner.commit()?;
         let key = key.to_owned();
         let stored = self.db.write(move |tx| -> Result<Option<Stored>, Failure> {
             let seen = tx.query_row(READ, [&key], read).optional()?;
@@ -108,6 +114,34 @@ impl ContextStore for SqliteContexts {
         let generation = self.db.generation().ok()?;
         Some(Arc::new(Page(generation)))
     }
+
+    fn share(&self) -> Result<Ownership, Error> {
+        self.owner.share()
+    }
+
+    fn own(&self) -> Result<Ownership, Error> {
+        self.owner.own()
+    }
+
+    fn save(&self, contexts: &[Saved]) -> Result<(), Error> {
+        let contexts = contexts.to_vec();
+        let saved = self.db.write(move |tx| contexts.iter().try_for_each(|saved| save(tx, saved)));
+        Ok(saved?)
+    }
+}
+
+/// Stores a context in the revision that its owner gave it, unless it is stored in that revision.
+fn save(tx: &WriteTx<'_>, saved: &Saved) -> Result<(), Failure> {
+    let Saved { key, revision, value } = saved.clone();
+    let seen = tx.query_row(READ, [&key], read).optional()?;
+    let found = seen.map_or(0, |stored| stored.revision);
+    if found > revision {
+        return Err(Failure::Context(Error::Conflict { key, expected: revision, found }));
+    }
+    if found < revision {
+        put(tx, &mut Stored { key, revision, seq: 0, value })?;
+    }
+    Ok(())
 }
 
 /// Gives the change its number and stores it.

@@ -25,7 +25,7 @@ pub enum Error {
     /// The directory cannot be used as a store.
     #[error(transparent)]
     Directory(Arc<unforget_fs::Error>),
-    /// This process has the store open with another durability or another limit of content.
+    /// This process has the store open with another durability, limit of content or persistence of contexts.
     #[error("{} is open in this process with other options; open it with the same", path.display())]
     OptionsDiffer {
         /// The directory.

@@ -42,7 +42,7 @@ mod store;
 pub use crate::error::{Error, Result};
 pub use crate::options::{Create, Options};
 pub use crate::store::{Stats, Unforget};
-pub use unforget_context::{Contexts, Snapshot, UserContext};
+pub use unforget_context::{Contexts, Persistence, SaveWindow, Snapshot, UserContext};
 pub use unforget_memory::{
     CONTENT_LIMIT, DEFAULT_LAYER, DEFAULT_LIMIT, HIT_LIMIT, Hit, Memories, NewTurn, Query, Stored, parse_line,
 };

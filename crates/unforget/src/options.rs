@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use unforget_context::Persistence;
 use unforget_sqlite::Durability;
 
 use crate::{Result, Unforget};
@@ -39,6 +40,7 @@ pub struct Options {
     pub(crate) durability: Durability,
     pub(crate) database: unforget_sqlite::Options,
     pub(crate) content_limit: usize,
+    pub(crate) contexts: Persistence,
 }
 
 impl Default for Options {
@@ -48,6 +50,7 @@ impl Default for Options {
             durability: Durability::default(),
             database: unforget_sqlite::Options::default(),
             content_limit: unforget_memory::CONTENT_LIMIT,
+            contexts: Persistence::Committed,
         }
     }
 }
@@ -81,6 +84,15 @@ impl Options {
         self.content_limit = bytes;
         // The queue holds at least one turn of that size.
         self.database = self.database.queue(QUEUED_TURNS, QUEUED_BYTES.max(bytes.saturating_add(1 << 20)));
+        self
+    }
+
+    /// Decides when changes of contexts are stored; each is committed unless set.
+    ///
+    /// With [`Persistence::Deferred`] no other process can have the store open.
+    #[must_use]
+    pub fn contexts(mut self, persistence: Persistence) -> Self {
+        self.contexts = persistence;
         self
     }
 

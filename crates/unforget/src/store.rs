@@ -53,7 +53,8 @@ impl Unforget {
     ///
     /// [`Error::Directory`] if the directory is a symbolic link, belongs to somebody else or lets others in;
     /// [`Error::NotAStore`] if it holds other things; [`Error::Memory`] if the database is damaged, is none, or has a
-    /// newer schema. Nothing is changed then.
+    /// newer schema; [`Error::Context`] if others have its contexts open in a way that excludes this one, as
+    /// [`Persistence`](crate::Persistence) says. Nothing is changed then.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self> {
         Options::default().open(directory)
     }
@@ -109,7 +110,9 @@ impl Unforget {
     /// its callers as not stored.
     pub fn shutdown(self) -> Result<()> {
         STORES.forget(&self.store.key, &self.store);
-        Ok(self.store.db.close()?)
+        let saved = self.store.contexts.shutdown();
+        self.store.db.close()?;
+        Ok(saved?)
     }
 }
 
@@ -126,13 +129,15 @@ pub struct Stats {
 impl Store {
     /// Tells whether a caller who asks for `options` gets what it asks for. Deadlines are the first opener's.
     fn agrees_with(&self, options: &Options) -> bool {
-        self.options.durability == options.durability && self.options.content_limit == options.content_limit
+        self.options.durability == options.durability
+            && self.options.content_limit == options.content_limit
+            && self.options.contexts == options.contexts
     }
 
     fn open(directory: SecureDir, key: PathBuf, options: &Options) -> Result<Self> {
         let db = Database::open(directory.file(DATABASE), options.database)?;
         let memories = Memories::open(db.clone())?.with_content_limit(options.content_limit);
-        let contexts = Contexts::new(memories.context_store());
+        let contexts = Contexts::open(memories.context_store(), options.contexts)?;
         Ok(Self { key, options: *options, directory, db, memories, contexts })
     }
 }

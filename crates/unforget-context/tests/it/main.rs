@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test whose preparations fail has failed")]
 
 mod bounded;
+mod child;
+mod conforming;
+mod deferred;
 mod following;
 mod fresh;
 mod history;
+mod json_files;
 mod letting_go;
 mod linearizable;
 mod slow_store;

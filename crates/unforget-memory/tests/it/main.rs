@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose preparations fail has failed")]
 
+mod conforming;
 mod contexts;
 mod input;
 mod recall;
