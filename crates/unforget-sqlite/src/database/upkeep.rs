@@ -194,7 +194,7 @@ impl Database {
         self.close_within(self.engine.options.deadline)
     }
 
-    /// As [`close`](Self::close), with a deadline of its own; with zero, nothing more is started.
+    /// As [`close`](Self::close), with a deadline of its own, a year at most; with zero, nothing more is started.
     pub fn close_within(&self, timeout: Duration) -> Result<()> {
         process::check()?;
         ENGINES.forget(&self.key.to_path_buf(), &self.engine);

@@ -1,8 +1,10 @@
 //! Operations that share a commit: isolated from each other, and never acknowledged before it.
 
+use std::time::Instant;
+
 use unforget_sqlite::Error;
 
-use crate::store::{BusyWriter, Store, insert, submit};
+use crate::store::{BusyWriter, PATIENCE, Store, insert, submit};
 
 #[test]
 fn writes_that_wait_together_share_a_commit() {
@@ -287,4 +289,34 @@ fn an_answer_is_of_what_is_in_the_file() {
     assert!(matches!(fickle.unwrap().wait(), Err(Error::Closed)));
     second.wait().unwrap();
     assert_eq!(store.bodies(), ["contested"], "it was refused only for what is not in the file");
+}
+
+#[test]
+fn what_waits_alone_behind_a_batch_that_ended_the_engine_is_not_tried() {
+    let store = Store::new();
+    insert(&store.db, "kept").unwrap();
+    let busy = BusyWriter::hold(&store.db);
+    let forgetting = store.db.submit(0, |tx| -> Result<(), Error> {
+        let mut statement = tx.prepare("SELECT body FROM note")?;
+        let mut rows = statement.query([])?;
+        rows.next()?;
+        std::mem::forget(rows);
+        std::mem::forget(statement);
+        Ok(())
+    });
+    let vacuum = std::thread::spawn({
+        let db = store.db.clone();
+        move || db.vacuum()
+    });
+    let began = Instant::now();
+    while store.db.stats().queued < 2 {
+        assert!(began.elapsed() < PATIENCE, "it never gets into the queue");
+        std::thread::yield_now();
+    }
+    let before = store.db.stats().generation;
+    busy.release();
+    assert!(forgetting.unwrap().wait().is_err());
+    let vacuum = vacuum.join().unwrap();
+    assert!(matches!(vacuum, Err(Error::Poisoned)), "it wrote to a file that the engine gave up: {vacuum:?}");
+    assert!(store.db.stats().generation - before <= 2, "nor was it announced");
 }
