@@ -292,6 +292,7 @@ fn an_answer_is_of_what_is_in_the_file() {
 }
 
 #[test]
+#[expect(clippy::mem_forget, reason = "it is what spoils the connection")]
 fn what_waits_alone_behind_a_batch_that_ended_the_engine_is_not_tried() {
     let store = Store::new();
     insert(&store.db, "kept").unwrap();
