@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use unforget_sqlite::Error;
+use unforget_sqlite::{Database, Error, Options, Pending, Schema, WriteTx};
 
 use crate::store::{BusyWriter, PATIENCE, Store, insert, submit};
 
@@ -291,33 +291,40 @@ fn an_answer_is_of_what_is_in_the_file() {
     assert_eq!(store.bodies(), ["contested"], "it was refused only for what is not in the file");
 }
 
-#[test]
+/// The end of a batch that leaves a statement running, which spoils the connection.
 #[expect(clippy::mem_forget, reason = "it is what spoils the connection")]
+fn spoil(tx: &WriteTx<'_>, _: &[Pending]) -> Result<(), Error> {
+    let mut statement = tx.prepare("SELECT body FROM note")?;
+    let mut rows = statement.query([])?;
+    rows.next()?;
+    std::mem::forget(rows);
+    std::mem::forget(statement);
+    Ok(())
+}
+
+#[test]
 fn what_waits_alone_behind_a_batch_that_ended_the_engine_is_not_tried() {
-    let store = Store::new();
-    insert(&store.db, "kept").unwrap();
-    let busy = BusyWriter::hold(&store.db);
-    let forgetting = store.db.submit(0, |tx| -> Result<(), Error> {
-        let mut statement = tx.prepare("SELECT body FROM note")?;
-        let mut rows = statement.query([])?;
-        rows.next()?;
-        std::mem::forget(rows);
-        std::mem::forget(statement);
-        Ok(())
-    });
+    static SPOILS: Schema =
+        Schema::new(&["CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT)"]).batch_end(spoil);
+    let directory = tempfile::tempdir().unwrap();
+    let db = Database::open(directory.path().join("notes.db"), Options::default()).unwrap();
+    db.migrate(&SPOILS).unwrap();
+    insert(&db, "kept").unwrap();
+    let busy = BusyWriter::hold(&db);
+    let spoiling = db.submit(0, |tx| tx.pend(Pending::new("note", 1))).unwrap();
     let vacuum = std::thread::spawn({
-        let db = store.db.clone();
+        let db = db.clone();
         move || db.vacuum()
     });
     let began = Instant::now();
-    while store.db.stats().queued < 2 {
+    while db.stats().queued < 2 {
         assert!(began.elapsed() < PATIENCE, "it never gets into the queue");
         std::thread::yield_now();
     }
-    let before = store.db.stats().generation;
+    let before = db.stats().generation;
     busy.release();
-    assert!(forgetting.unwrap().wait().is_err());
+    assert!(spoiling.wait().is_err());
     let vacuum = vacuum.join().unwrap();
     assert!(matches!(vacuum, Err(Error::Poisoned)), "it wrote to a file that the engine gave up: {vacuum:?}");
-    assert!(store.db.stats().generation - before <= 2, "nor was it announced");
+    assert!(db.stats().generation - before <= 2, "nor was it announced");
 }
