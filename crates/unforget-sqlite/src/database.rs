@@ -1,6 +1,8 @@
 //! The handle: what callers hold.
 
 mod moments;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 use std::marker::PhantomData;
@@ -289,14 +291,6 @@ impl Database {
         &self.key
     }
 
-    fn exclusive<T: Send + 'static>(
-        &self,
-        op: impl FnMut(&mut rusqlite::Connection) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let (ticket, since) = self.hand_over(Op::exclusive(op))?;
-        typed(self.outcome(ticket, since)).map_err(|error: Error| error.at(&self.key))
-    }
-
     /// Runs an operation here and now if that takes no waiting, and queues it otherwise.
     fn lead_or_hand_over(&self, op: Op) -> Result<(Pending, Instant)> {
         process::check()?;
@@ -397,24 +391,5 @@ fn opening(error: InitError<Error>, path: &Path) -> Error {
         InitError::Failed(error) => (*error).clone().at(path),
         InitError::Panicked => Error::Panicked { message: "while the database was opened".to_owned() },
         InitError::Reentrant => Error::Reentrant,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_database_on_a_network_file_system_is_opened_only_if_that_is_allowed() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("notes.db");
-        let nfs = |asked: &Path| {
-            assert_eq!(asked, directory.path().canonicalize().unwrap());
-            Ok(FileSystem::Network { name: "NFS" })
-        };
-        let refused = Database::open_on(&path, Options::default(), nfs);
-        assert!(matches!(refused, Err(Error::NetworkFileSystem { file_system: "NFS", .. })), "{refused:?}");
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "it was not touched");
-        assert!(Database::open_on(&path, Options::default().allow_network_file_system(true), nfs).is_ok());
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use unforget_sync::{SystemClock, WaitError};
 
 use super::{Database, ENGINES};
+use crate::op::{Op, typed};
 use crate::{
     Check, Checkpoint, Error, Existing, Progress, Result, backup, check, file, here, process, restore,
 };
@@ -171,6 +172,15 @@ impl Database {
             found.add(self.exclusive(move |conn| check::compare(conn, &index))?);
         }
         Ok(found)
+    }
+
+    /// Runs work that needs the writer's connection for itself.
+    pub(super) fn exclusive<T: Send + 'static>(
+        &self,
+        op: impl FnMut(&mut rusqlite::Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (ticket, since) = self.hand_over(Op::exclusive(op))?;
+        typed(self.outcome(ticket, since)).map_err(|error: Error| error.at(&self.key))
     }
 
     fn look(
