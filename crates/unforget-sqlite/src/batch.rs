@@ -240,13 +240,14 @@ impl<'a> Batch<'a> {
     }
 
     fn commit(&mut self, members: Vec<Member>, mut answers: Vec<Kept>) {
+        let ended = process::check().and_then(|()| self.end(&mut answers));
         if process::check().is_err() {
-            // An operation forked, and this is the child, in whose place the parent commits.
+            // An operation or the end of the batch forked, and this is the child, in whose place the parent commits.
             self.outcome.poisoned = true;
             answers.into_iter().for_each(discard);
             return self.outcome.fail_all(members, &Error::Forked);
         }
-        if let Err(error) = self.end(&mut answers) {
+        if let Err(error) = ended {
             answers.into_iter().for_each(discard);
             return self.end_failed(members, &error);
         }

@@ -1,6 +1,8 @@
 //! The handle: what callers hold.
 
 mod moments;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 use std::marker::PhantomData;
@@ -9,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use unforget_fs::FileSystem;
 use unforget_sync::{InitError, Registry, Shared as Entry, SubmitError, SystemClock, TicketError, WaitError};
 
 use crate::engine::Engine;
@@ -72,11 +75,20 @@ impl Database {
     /// [`Error::Files`] says what is wrong with its name or owner, [`Error::NetworkFileSystem`] with its disk.
     /// [`Error::Forked`] in the child of a process that opened any database.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        Self::open_on(path.as_ref(), options, unforget_fs::file_system_of)
+    }
+
+    /// Opens a file on a disk that `file_system_of` its directory tells.
+    fn open_on(
+        path: &Path,
+        options: Options,
+        file_system_of: impl FnOnce(&Path) -> Result<FileSystem, unforget_fs::Error>,
+    ) -> Result<Self> {
         process::check()?;
         let since = Instant::now();
-        let path = file::resolve(path.as_ref())?;
+        let path = file::resolve(path)?;
         if !options.network {
-            file::refuse_network(&path, unforget_fs::file_system_of(engine::directory(&path))?)?;
+            file::refuse_network(&path, file_system_of(engine::directory(&path))?)?;
         }
         loop {
             let engine = match ENGINES.open(path.clone(), || Engine::start(&path, &options)) {
@@ -102,12 +114,16 @@ impl Database {
     /// Opens a new database in memory, of which nothing survives its last handle.
     ///
     /// Everything works as on a disk, snapshots and backups too: it is a file in a private directory on the file system
-    /// that Linux has in memory (`/dev/shm`), and in the directory for temporary files elsewhere. The durability of
-    /// `options` is not looked at. Every call makes another one.
+    /// that Linux has in memory (`/dev/shm`), and in the directory for temporary files on other systems, which may be on
+    /// a disk. The durability of `options` is not looked at. Every call makes another one.
     ///
     /// It takes memory for the file and for its log, and can be no larger than that file system, which in containers
     /// may be small; then writes fail with [`Error::Full`]. What a process that was killed left is removed by the next
     /// call of the same user.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if there is no such directory, or nothing can be made in it.
     ///
     /// # Examples
     ///
@@ -235,7 +251,8 @@ impl Database {
 
     /// Has `observer` called after every commit of this process's engine, with the number of operations that were kept.
     ///
-    /// Once per batch, after the turn was given back, and before any of the callers is told. So whoever learns of
+    /// Once per batch, after the turn was given back (a [`vacuum`](Self::vacuum) or the like that was queued behind the
+    /// batch keeps it), and before any of the callers is told. Migrations and maintenance are not counted. So whoever learns of
     /// a commit finds what was published for it. It runs on a thread that writes, while others wait: it should neither
     /// block nor take long, and writing is refused with [`Error::Reentrant`]. A panic is contained. What other
     /// processes commit is not seen here.
@@ -272,14 +289,6 @@ impl Database {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.key
-    }
-
-    fn exclusive<T: Send + 'static>(
-        &self,
-        op: impl FnMut(&mut rusqlite::Connection) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let (ticket, since) = self.hand_over(Op::exclusive(op))?;
-        typed(self.outcome(ticket, since)).map_err(|error: Error| error.at(&self.key))
     }
 
     /// Runs an operation here and now if that takes no waiting, and queues it otherwise.

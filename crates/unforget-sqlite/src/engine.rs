@@ -18,6 +18,7 @@ use crate::generation::{Board, Generation, Watcher};
 use crate::memory::Place;
 use crate::observers::Observers;
 use crate::op::{Op, Reply};
+use crate::options::LONGEST_DEADLINE;
 use crate::readers::Readers;
 use crate::stats::{Stats, Wal};
 use crate::wal::Log;
@@ -316,7 +317,7 @@ impl Engine {
             return Ok(());
         }
         let since = Instant::now();
-        let deadline = since + timeout;
+        let deadline = since + timeout.min(LONGEST_DEADLINE);
         let returned = self.queue.drain_until(&SystemClock, deadline);
         if self.shared.wait_stopped(deadline) && returned == 0 {
             return Ok(());

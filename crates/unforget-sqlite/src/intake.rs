@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use unforget_sync::{Completer, Consumer, Entry, WriteQueue};
 
+use crate::Error;
+use crate::batch::Outcome;
 use crate::generation::Counter;
 use crate::op::{ExclusiveOp, Op, Reply, WriteOp};
 use crate::told::{Told, panicked};
@@ -108,14 +110,27 @@ impl Source<'_> {
 }
 
 impl Alone {
-    /// It commits when it likes, so its whole run counts as a commit; one that fails may have left anything.
-    pub(crate) fn run(mut self, conn: &mut Connection, counter: &Counter) -> Told {
+    /// It commits when it likes, so its whole run counts as a commit; one that fails may have left anything, and one
+    /// whose disk failed leaves the outcome open.
+    pub(crate) fn run(mut self, conn: &mut Connection, counter: &Counter) -> Outcome {
         let commit = counter.begin();
         let ran = catch_unwind(AssertUnwindSafe(|| (self.run)(conn))).map_err(panicked);
         if ran.as_ref().is_ok_and(|ran| ran.keep) {
             commit.undone();
         }
-        let reply = ran.map(|ran| ran.answer);
-        Told { completer: self.completer, reply, after: Vec::new(), spent: None }
+        let poisoned = ran.as_ref().is_ok_and(|ran| ran.disk_failed);
+        let told = Told {
+            completer: self.completer,
+            reply: ran.map(|ran| ran.answer),
+            after: Vec::new(),
+            spent: None,
+        };
+        Outcome { told: vec![told], poisoned, ..Outcome::default() }
+    }
+
+    /// Nothing was tried.
+    pub(crate) fn refused(self, error: &Error) -> Outcome {
+        let Self { run, completer } = self;
+        Outcome::refused(vec![Entry { op: Op::Exclusive(run), completer }], error)
     }
 }

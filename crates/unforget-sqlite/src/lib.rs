@@ -90,7 +90,11 @@
 //! - A program that does not use this crate runs SQLite's own checkpoints inside its commits.
 //! - [`Database::backup`] and [`Database::restore`] do not work on Windows, where the new file cannot be opened twice.
 //! - The file `generation` beside a database is mapped: cutting it short ends every process that has a database of the
-//!   directory open, by a signal. At most 63 databases of one directory ever get a counter in it.
+//!   directory open, by a signal. At most 63 databases of one directory ever get a counter in it; the next one is refused
+//!   ([`Error::Page`]) until the file is removed while none of them is open.
+//! - A backup or restore that is killed may leave files beside its place whose names begin with `.unforget-tmp-`;
+//!   `unforget_fs::sweep_orphans` removes the copy, not the side files of SQLite (`-wal`, `-journal`). They are not used.
+//! - A callback of a backup that forks must end the child; its copy is the parent's.
 //! - In a forked child an inherited [`Generation`] is not told of foreign programs any more.
 //! - The child of a process that opened a database and was forked gets [`Error::Forked`] for every database, until it
 //!   starts a program (`exec`). If the parent is killed while it has the turn, the turn stays taken while such a child

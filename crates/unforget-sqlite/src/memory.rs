@@ -11,8 +11,10 @@ use unforget_fs::{LockFile, LockOptions, SecureDir};
 
 use crate::{Result, file};
 
-/// Where Linux has a file system in memory.
-const SHARED_MEMORY: &str = "/dev/shm";
+/// Where databases in memory are: on Linux nowhere but in memory, or what is to leave no trace would be on a disk.
+fn root() -> PathBuf {
+    if cfg!(target_os = "linux") { PathBuf::from("/dev/shm") } else { std::env::temp_dir() }
+}
 
 const PREFIX: &str = "unforget-memory-";
 const LOCK: &str = "place.lock";
@@ -36,8 +38,7 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn make() -> Result<Self> {
-        let memory = Path::new(SHARED_MEMORY);
-        Self::make_in(memory).or_else(|_| Self::make_in(&std::env::temp_dir()))
+        Self::make_in(&root())
     }
 
     fn make_in(root: &Path) -> Result<Self> {
@@ -117,6 +118,15 @@ mod tests {
         assert!(other.directory.exists(), "and not with its neighbour");
         drop(other);
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_database_in_memory_is_on_a_file_system_in_memory_or_refused() {
+        assert_eq!(root(), Path::new("/dev/shm"));
+        let none = Path::new("/there/is/no/memory");
+        let refused = Place::make_in(none).unwrap_err();
+        assert!(refused.to_string().contains("/there/is/no/memory"), "{refused}");
     }
 
     #[test]

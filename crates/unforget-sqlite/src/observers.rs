@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use unforget_sync::primitive::Mutex;
 
-use crate::told::contain;
+use crate::told::{contain, discard};
 
 type Observer = Arc<dyn Fn(usize) + Send + Sync>;
 
@@ -30,6 +30,8 @@ impl Observers {
         for (_, observer) in observers.iter() {
             contain(|| observer(kept));
         }
+        // One that was unregistered meanwhile is dropped here.
+        discard(observers);
     }
 
     pub(crate) fn register(self: &Arc<Self>, observer: Observer) -> OnCommit {

@@ -18,6 +18,8 @@ pub(crate) struct Ran {
     pub(crate) answer: Answer,
     /// Whether the operation's changes are to be committed, or were: it answered `Ok`.
     pub(crate) keep: bool,
+    /// Whether the engine's own work met a disk that failed. An operation's errors are its caller's.
+    pub(crate) disk_failed: bool,
 }
 
 /// An operation that shares a transaction with others. It may run again when a neighbour ends the transaction.
@@ -42,7 +44,7 @@ impl Op {
     {
         let run = move |tx: &WriteTx<'_>| {
             let outcome = op(tx);
-            Ran { keep: outcome.is_ok(), answer: Box::new(outcome) }
+            Ran { keep: outcome.is_ok(), disk_failed: false, answer: Box::new(outcome) }
         };
         Self::Write { run: Box::new(run), bytes }
     }
@@ -52,7 +54,8 @@ impl Op {
     ) -> Self {
         let run = move |conn: &mut Connection| {
             let outcome = op(conn);
-            Ran { keep: outcome.is_ok(), answer: Box::new(outcome) }
+            let disk_failed = matches!(outcome, Err(Error::DiskFailed { .. }));
+            Ran { keep: outcome.is_ok(), disk_failed, answer: Box::new(outcome) }
         };
         Self::Exclusive(Box::new(run))
     }

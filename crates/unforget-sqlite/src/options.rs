@@ -18,7 +18,10 @@ pub enum Durability {
 
 /// Longer waits are cut to these: a day of SQLite's own waiting, which counts milliseconds in 32 bits, and a year.
 const LONGEST_BUSY_TIMEOUT: Duration = Duration::from_hours(24);
-const LONGEST_DEADLINE: Duration = Duration::from_hours(365 * 24);
+pub(crate) const LONGEST_DEADLINE: Duration = Duration::from_hours(365 * 24);
+
+/// The pool keeps a place for each from the beginning; each one in use is a connection with three open files.
+const MOST_READERS: u32 = 1024;
 
 /// Settings of a [`Database`](crate::Database), fixed when its engine starts.
 ///
@@ -70,10 +73,10 @@ impl Options {
         self
     }
 
-    /// Sets how many reads run at once; 8 unless set, at least 1.
+    /// Sets how many reads run at once; 8 unless set, at least 1 and at most 1024.
     #[must_use]
     pub fn readers(mut self, readers: u32) -> Self {
-        self.readers = readers.max(1);
+        self.readers = readers.clamp(1, MOST_READERS);
         self
     }
 

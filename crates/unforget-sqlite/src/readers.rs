@@ -14,7 +14,7 @@ use unforget_sync::{Backoff, Clock, SystemClock, retry};
 use crate::census::Census;
 use crate::guard::Guard;
 use crate::limit::Limit;
-use crate::{Blocker, Error, Options, ReadTx, Result, settings};
+use crate::{Blocker, Error, Options, ReadTx, Result, process, settings};
 
 /// The pool rests at most half of this after it failed to open a connection.
 const RECONNECT: Duration = Duration::from_millis(200);
@@ -93,9 +93,16 @@ impl Readers {
         f: impl FnOnce(&Reader) -> Result<T, E>,
     ) -> Result<T, E> {
         let reader = self.connection()?;
-        let _counted = self.census.enter(place);
+        let counted = self.census.enter(place);
         let snapshot = self.pin(&reader.conn)?;
-        let answer = f(&reader)?;
+        let answer = f(&reader);
+        if let Err(forked) = process::check() {
+            leave(snapshot);
+            leave(counted);
+            leave(reader);
+            return Err(forked.into());
+        }
+        let answer = answer?;
         snapshot.release()?;
         Ok(answer)
     }
@@ -149,6 +156,13 @@ impl Readers {
     pub(crate) fn open(&self) -> u32 {
         self.pool.state().connections
     }
+}
+
+/// In a child that was forked while it read: the parent goes on with these, and another thread may have had the locks
+/// that giving them back takes.
+#[expect(clippy::mem_forget, reason = "what a forked child inherited is the parent's")]
+fn leave<T>(inherited: T) {
+    std::mem::forget(inherited);
 }
 
 /// A read transaction on a pooled connection.

@@ -126,10 +126,7 @@ impl Writer {
             Some((outcome, Some(job))) => {
                 // What is alone may take long; what is committed is told before it.
                 tell(shared, publish(shared, outcome));
-                Outcome {
-                    told: vec![job.run(&mut desk.bench.conn, &shared.board.counter)],
-                    ..Outcome::default()
-                }
+                run_alone(job, &mut desk.bench.conn, shared)
             }
         }
     }
@@ -176,7 +173,8 @@ impl Desk {
         if log_is_empty {
             counter.nothing_is_left();
         } else if !counter.is_known() {
-            heal(&conn, counter)?;
+            // A disk that failed is not asked to move the log when this connection closes.
+            heal(&conn, counter).inspect_err(|_| keep_log(&conn))?;
         }
         let guard = Guard::install(&conn)?;
         drop(turn);
@@ -268,6 +266,20 @@ fn transact(
         empty_log_or_end(&bench.conn, shared);
     }
     Some((outcome, intake.into_alone()))
+}
+
+/// Runs what needs the connection for itself, unless the batch before it left the engine unfit, or in a forked child.
+fn run_alone(job: Alone, conn: &mut Connection, shared: &Shared) -> Outcome {
+    if shared.is_poisoned() {
+        return job.refused(&Error::Poisoned);
+    }
+    let outcome = job.run(conn, &shared.board.counter);
+    shared.log.committed();
+    if outcome.poisoned {
+        shared.poison();
+        empty_log_or_end(conn, shared);
+    }
+    outcome
 }
 
 /// Runs what is to be run after a commit: before anybody is told, so that whoever is finds what was published for

@@ -21,7 +21,15 @@ fn write_the_same(conn: &Connection) -> Result<()> {
 pub(crate) fn heal(conn: &Connection, counter: &Counter) -> Result<()> {
     begin(conn)?;
     let commit = announce(conn, counter);
-    engine_statement(conn, COMMIT).map_err(Error::classify)?;
-    commit.committed();
-    Ok(())
+    match engine_statement(conn, COMMIT) {
+        Ok(()) => {
+            commit.committed();
+            Ok(())
+        }
+        Err(source) => {
+            // If that fails too, closing the connection does it.
+            let _undone_at_the_end = conn.execute_batch("ROLLBACK");
+            Err(Error::classify(source))
+        }
+    }
 }

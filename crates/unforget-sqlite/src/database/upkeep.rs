@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use unforget_sync::{SystemClock, WaitError};
 
 use super::{Database, ENGINES};
+use crate::op::{Op, typed};
 use crate::{
     Check, Checkpoint, Error, Existing, Progress, Result, backup, check, file, here, process, restore,
 };
@@ -173,6 +174,15 @@ impl Database {
         Ok(found)
     }
 
+    /// Runs work that needs the writer's connection for itself.
+    pub(super) fn exclusive<T: Send + 'static>(
+        &self,
+        op: impl FnMut(&mut rusqlite::Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (ticket, since) = self.hand_over(Op::exclusive(op))?;
+        typed(self.outcome(ticket, since)).map_err(|error: Error| error.at(&self.key))
+    }
+
     fn look(
         &self,
         place: &'static Location<'static>,
@@ -194,7 +204,7 @@ impl Database {
         self.close_within(self.engine.options.deadline)
     }
 
-    /// As [`close`](Self::close), with a deadline of its own; with zero, nothing more is started.
+    /// As [`close`](Self::close), with a deadline of its own, a year at most; with zero, nothing more is started.
     pub fn close_within(&self, timeout: Duration) -> Result<()> {
         process::check()?;
         ENGINES.forget(&self.key.to_path_buf(), &self.engine);

@@ -81,9 +81,12 @@ impl Counter {
         Ok(true)
     }
 
-    /// As [`open`](Self::open), but does nothing if there is no file: then nobody uses it.
+    /// Under the turn, opens the file if the database has a counter in it: otherwise nobody uses it, and a name that is
+    /// none of a database's, such as a backup's, takes none of the few.
     pub(crate) fn open_existing(&self) -> Result<()> {
-        if file::id(&self.path).is_some() { self.open().map(drop) } else { Ok(()) }
+        let Some(file) = open_file(&self.path)? else { return Ok(()) };
+        let is_known = Page::of(&self.path, &file)?.find(self.database);
+        if is_known { self.open().map(drop) } else { Ok(()) }
     }
 
     /// The value; unknown while no file is open.
@@ -172,6 +175,11 @@ impl Page {
         }
     }
 
+    /// Tells whether a database has a line.
+    fn find(&self, database: u64) -> bool {
+        (1..LINES).any(|line| self.words.word(line * LINE).load(Ordering::Relaxed) == database)
+    }
+
     /// Finds the line of a database, or takes a free one for it; `None` if there is none.
     fn claim(&self, database: u64) -> Option<usize> {
         (1..LINES).find(|line| {
@@ -216,6 +224,22 @@ mod tests {
         }
         assert!(matches!(counter("one too many"), Err(Error::Page { fault: "it is full", .. })));
         assert!(counter("b.db").is_ok(), "who has a line keeps it");
+    }
+
+    #[test]
+    fn what_is_no_database_takes_no_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let counter = |name: &str| Counter::of(&directory.path().join(name));
+        counter("a.db").open().unwrap();
+        for n in 0..LINES {
+            let backup = counter(&format!("backup {n}"));
+            backup.open_existing().unwrap();
+            assert!(backup.place().is_none(), "nobody has it open");
+        }
+        let known = counter("a.db");
+        known.open_existing().unwrap();
+        assert!(known.place().is_some(), "somebody may have it open");
+        assert!(counter("b.db").open().is_ok(), "there is room for databases");
     }
 
     #[test]

@@ -176,3 +176,26 @@ fn what_the_end_of_a_batch_leaves_for_afterwards_runs_as_well() {
     db.write(|tx| tx.pend(Pending::new("note", 1))).unwrap();
     assert!(RAN.load(Ordering::Relaxed));
 }
+
+#[test]
+fn an_observer_that_ends_in_a_panic_once_it_is_unregistered_takes_nobody_with_it() {
+    struct Grenade;
+    impl Drop for Grenade {
+        fn drop(&mut self) {
+            assert!(std::thread::panicking(), "dropped on purpose");
+        }
+    }
+    let store = Store::new();
+    let own: Arc<Mutex<Option<unforget_sqlite::OnCommit>>> = Arc::default();
+    let (registration, captured) = (Arc::clone(&own), Grenade);
+    let registered = store.db.on_commit(move |_| {
+        let _dropped_with_the_observer = &captured;
+        // The last reference to the observer is then the one by which it is called.
+        drop(registration.lock().unwrap().take());
+    });
+    *own.lock().unwrap() = Some(registered);
+    let told = submit(&store.db, "kept").wait();
+    assert!(told.is_ok(), "it is committed, so its caller is told so: {told:?}");
+    insert(&store.db, "next").unwrap();
+    assert_eq!(store.bodies(), ["kept", "next"]);
+}

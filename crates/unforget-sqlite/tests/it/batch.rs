@@ -1,8 +1,10 @@
 //! Operations that share a commit: isolated from each other, and never acknowledged before it.
 
-use unforget_sqlite::Error;
+use std::time::Instant;
 
-use crate::store::{BusyWriter, Store, insert, submit};
+use unforget_sqlite::{Database, Error, Options, Pending, Schema, WriteTx};
+
+use crate::store::{BusyWriter, PATIENCE, Store, insert, submit};
 
 #[test]
 fn writes_that_wait_together_share_a_commit() {
@@ -287,4 +289,42 @@ fn an_answer_is_of_what_is_in_the_file() {
     assert!(matches!(fickle.unwrap().wait(), Err(Error::Closed)));
     second.wait().unwrap();
     assert_eq!(store.bodies(), ["contested"], "it was refused only for what is not in the file");
+}
+
+/// The end of a batch that leaves a statement running, which spoils the connection.
+#[expect(clippy::mem_forget, reason = "it is what spoils the connection")]
+fn spoil(tx: &WriteTx<'_>, _: &[Pending]) -> Result<(), Error> {
+    let mut statement = tx.prepare("SELECT body FROM note")?;
+    let mut rows = statement.query([])?;
+    rows.next()?;
+    std::mem::forget(rows);
+    std::mem::forget(statement);
+    Ok(())
+}
+
+#[test]
+fn what_waits_alone_behind_a_batch_that_ended_the_engine_is_not_tried() {
+    static SPOILS: Schema =
+        Schema::new(&["CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT)"]).batch_end(spoil);
+    let directory = tempfile::tempdir().unwrap();
+    let db = Database::open(directory.path().join("notes.db"), Options::default()).unwrap();
+    db.migrate(&SPOILS).unwrap();
+    insert(&db, "kept").unwrap();
+    let busy = BusyWriter::hold(&db);
+    let spoiling = db.submit(0, |tx| tx.pend(Pending::new("note", 1))).unwrap();
+    let vacuum = std::thread::spawn({
+        let db = db.clone();
+        move || db.vacuum()
+    });
+    let began = Instant::now();
+    while db.stats().queued < 2 {
+        assert!(began.elapsed() < PATIENCE, "it never gets into the queue");
+        std::thread::yield_now();
+    }
+    let before = db.stats().generation;
+    busy.release();
+    assert!(spoiling.wait().is_err());
+    let vacuum = vacuum.join().unwrap();
+    assert!(matches!(vacuum, Err(Error::Poisoned)), "it wrote to a file that the engine gave up: {vacuum:?}");
+    assert!(db.stats().generation - before <= 2, "nor was it announced");
 }

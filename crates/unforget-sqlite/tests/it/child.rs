@@ -1,7 +1,7 @@
 //! A second process: this test binary again, with a role.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
@@ -19,21 +19,30 @@ const MARK: &str = "> ";
 #[test]
 fn entry() {
     let Ok(role) = std::env::var(ROLE) else { return };
-    let file = std::env::var(FILE).expect("a role has a file");
+    let file = played_on();
     match role.as_str() {
-        "hold" => hold(Path::new(&file)),
-        "read" => read(Path::new(&file)),
-        "write" => crate::checkpoint::write_from_a_child(Path::new(&file)),
+        "hold" => hold(&file),
+        "read" => read(&file),
+        "write" => crate::checkpoint::write_from_a_child(&file),
         #[cfg(unix)]
-        "fork" => crate::fork::while_it_writes(Path::new(&file)),
+        "fork" => crate::fork::while_it_writes(&file),
         #[cfg(unix)]
-        "fork inside" => crate::fork::inside_a_write(Path::new(&file)),
+        "fork inside" => crate::fork::inside_a_write(&file),
         #[cfg(unix)]
-        "fork after" => crate::fork::after_the_last_handle(Path::new(&file)),
-        "answer" => crate::generation_processes::answer(Path::new(&file)),
-        "add" => crate::generation_processes::add(Path::new(&file)),
+        "fork in a read" => crate::fork::inside_a_read(&file),
+        #[cfg(unix)]
+        "fork at the end" => crate::fork::at_the_end_of_a_batch(&file),
+        #[cfg(unix)]
+        "fork after" => crate::fork::after_the_last_handle(&file),
+        "answer" => crate::generation_processes::answer(&file),
+        "add" => crate::generation_processes::add(&file),
         _ => panic!("there is no role {role:?}"),
     }
+}
+
+/// The file that a role is played on.
+pub(crate) fn played_on() -> PathBuf {
+    std::env::var_os(FILE).unwrap().into()
 }
 
 /// Role: writes a note and keeps the database open until the parent says something or is gone.

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use fork::{Fork, fork, waitpid};
 use unforget_fs::Turnstile;
-use unforget_sqlite::{Database, Error, Existing, Options, Result, Ticket};
+use unforget_sqlite::{Database, Error, Existing, Options, Pending, Result, Schema, Ticket, WriteTx};
 
-use crate::child::{Child, ready, wait_for_parent};
+use crate::child::{Child, played_on, ready, wait_for_parent};
 use crate::store::{BusyWriter, PATIENCE, SCHEMA, insert, submit};
 
 fn is_forked<T>(outcome: &Result<T>) -> bool {
@@ -121,6 +121,70 @@ pub(crate) fn inside_a_write(path: &Path) {
     wait_for_parent();
 }
 
+/// Role: forks inside a read, and the child returns from it as if nothing had happened, while other threads read.
+pub(crate) fn inside_a_read(path: &Path) {
+    let db = Database::open(path, Options::default().readers(1)).unwrap();
+    db.migrate(&SCHEMA).unwrap();
+    insert(&db, "before").unwrap();
+    let parent = std::process::id();
+    for _ in 0..2 {
+        let forked = db.read(|tx| -> Result<i32> {
+            tx.query_row("SELECT count(*) FROM note", [], |_| Ok(()))?;
+            match fork().unwrap() {
+                Fork::Parent(child) => Ok(waitpid(child).unwrap()),
+                Fork::Child => Ok(-1),
+            }
+        });
+        if std::process::id() != parent {
+            let mut wrong = vec!["read"];
+            wrong.retain(|_| !is_forked(&forked));
+            end_child(&wrong);
+        }
+        assert_eq!(forked.unwrap(), 0, "the child was told that what it read with is its parent's");
+    }
+    insert(&db, "after").unwrap();
+    ready();
+    wait_for_parent();
+}
+
+/// What the end of a batch does that forks; a caller's own thread is the one that a child goes on with.
+fn fork_at_the_end(_: &WriteTx<'_>, _: &[Pending]) -> Result<()> {
+    if std::thread::current().name() == Some("unforget-writer") {
+        return Err(Error::Cancelled);
+    }
+    let log = played_on().with_extension("db-wal");
+    let before = std::fs::metadata(&log).unwrap().len();
+    if let Fork::Parent(child) = fork().unwrap() {
+        let status = waitpid(child).unwrap();
+        let after = std::fs::metadata(&log).unwrap().len();
+        assert_eq!((status, after), (0, before), "the child has committed what is its parent's to commit");
+    }
+    Ok(())
+}
+
+/// Role: forks at the end of a batch.
+pub(crate) fn at_the_end_of_a_batch(path: &Path) {
+    static ENDS: Schema = Schema::new(&["CREATE TABLE note(body TEXT)"]).batch_end(fork_at_the_end);
+    let db = Database::open(path, Options::default()).unwrap();
+    db.migrate(&ENDS).unwrap();
+    let (parent, began) = (std::process::id(), Instant::now());
+    loop {
+        let forked = db.write(|tx| -> Result<()> {
+            tx.execute("INSERT INTO note VALUES ('forked')", [])?;
+            tx.pend(Pending::new("note", 1))
+        });
+        if std::process::id() != parent {
+            end_child(if is_forked(&forked) { &[] } else { &["commit"] });
+        }
+        match forked {
+            Err(Error::Cancelled) => assert!(began.elapsed() < PATIENCE, "the writer never lends its seat"),
+            forked => break forked.unwrap(),
+        }
+    }
+    ready();
+    wait_for_parent();
+}
+
 /// Role: forks when it has closed everything; threads of the pool may still be about to end.
 pub(crate) fn after_the_last_handle(path: &Path) {
     let db = Database::open(path, Options::default()).unwrap();
@@ -163,4 +227,14 @@ fn an_operation_that_forks_is_committed_by_the_parent_alone() {
 #[test]
 fn a_child_forked_after_everything_was_closed_is_refused_too() {
     assert_eq!(bodies_after("fork after"), ["before"]);
+}
+
+#[test]
+fn a_read_that_forks_goes_on_in_the_parent_alone() {
+    assert_eq!(bodies_after("fork in a read"), ["after", "before"]);
+}
+
+#[test]
+fn the_end_of_a_batch_that_forks_is_committed_by_the_parent_alone() {
+    assert_eq!(bodies_after("fork at the end"), ["forked"]);
 }

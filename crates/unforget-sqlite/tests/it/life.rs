@@ -190,3 +190,11 @@ fn a_reference_to_nothing_is_a_fault() {
     let check = store.db.check().unwrap();
     assert_eq!(check.faults, ["a row of note points to a row of note that does not exist"]);
 }
+
+#[test]
+fn a_close_may_take_as_long_as_there_is_time() {
+    let store = Store::new();
+    insert(&store.db, "kept").unwrap();
+    store.db.close_within(Duration::MAX).unwrap();
+    assert!(!store.db.is_open());
+}

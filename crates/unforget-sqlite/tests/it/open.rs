@@ -162,3 +162,42 @@ fn insert_fast(db: &Database, n: i32) {
         .unwrap();
     drop(ticket);
 }
+
+#[test]
+fn the_smallest_and_the_largest_settings_make_an_engine_that_works() {
+    use std::time::Duration;
+    use unforget_sqlite::Checkpoints;
+    let smallest = Checkpoints::default().every(0).reset_at(0).patience(Duration::ZERO);
+    let largest = Checkpoints::default().every(u64::MAX).reset_at(u64::MAX).patience(Duration::MAX);
+    let [smallest, largest] = [
+        Options::default()
+            .readers(0)
+            .busy_timeout(Duration::ZERO)
+            .queue(0, 0)
+            .batch_operations(0)
+            .batch_time(Duration::ZERO)
+            .checkpoints(smallest)
+            .max_read(Duration::ZERO),
+        Options::default()
+            .readers(u32::MAX)
+            .busy_timeout(Duration::MAX)
+            .deadline(Duration::MAX)
+            .queue(usize::MAX, usize::MAX)
+            .batch_operations(usize::MAX)
+            .batch_time(Duration::MAX)
+            .checkpoints(largest)
+            .max_read(Duration::MAX),
+    ];
+    for options in [smallest, largest] {
+        let store = Store::with(options);
+        for n in 0..20 {
+            let body = format!("note {n:02}");
+            let written = store.db.write(move |tx| -> Result<_, Error> {
+                Ok(tx.execute("INSERT INTO note(body) VALUES (?1)", [&body])?)
+            });
+            assert_eq!(written.unwrap(), 1, "{options:?}");
+        }
+        assert_eq!(store.bodies().len(), 20, "{options:?}");
+        store.db.close().unwrap();
+    }
+}
