@@ -145,15 +145,22 @@ fn what_was_seen_before_a_flush_is_stored_after_it() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !is_done.load(Ordering::Relaxed) {
-                contexts.update("count", |n| n + 1).unwrap();
+                let published = contexts.update("count", |n| n + 1).unwrap().revision();
+                // An update that is still to be stored would take the next one along.
+                while stored(&*store, "count").is_none_or(|(found, _)| found < published)
+                    && !is_done.load(Ordering::Relaxed)
+                {
+                    std::thread::yield_now();
+                }
             }
         });
-        let behind = (0..3000).find_map(|_| {
+        let behind = std::iter::repeat_with(|| {
             let seen = contexts.get("count").unwrap().unwrap().revision();
             contexts.flush().unwrap();
             let (found, _) = stored(&*store, "count").unwrap();
-            (found < seen).then_some((seen, found))
+            (seen, found)
         });
+        let behind = behind.take_while(|(seen, _)| *seen < 1000).find(|(seen, found)| found < seen);
         is_done.store(true, Ordering::Relaxed);
         assert_eq!(behind, None, "what was seen, then flushed, and what is stored");
     });
