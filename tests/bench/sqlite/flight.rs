@@ -8,7 +8,7 @@ use std::time::Instant;
 use unforget_sqlite::{Error, Ticket};
 
 use crate::figures::median;
-use crate::row::{INSERT, Kind, Row};
+use crate::row::{Kind, Row};
 use crate::stores::{Store, Unforget, connect, written};
 use crate::{Effort, fresh_dir};
 
@@ -68,11 +68,7 @@ fn in_flight(kind: Kind, rows: usize, in_flight: usize) -> f64 {
 }
 
 fn submit(store: &Unforget) -> Ticket<(), Error> {
-    let row = Row::next();
-    let insert = move |tx: &unforget_sqlite::WriteTx<'_>| -> Result<(), Error> {
-        Ok(row.bind_to(&mut *tx.prepare_cached(INSERT)?)?)
-    };
-    store.0.submit(300, insert).expect("the queue is open")
+    store.db.submit(300, store.insert(Row::next())).expect("the queue is open")
 }
 
 fn settle(oldest: Option<Ticket<(), Error>>) {

@@ -51,20 +51,20 @@ fn write_all_the_time(kind: Kind, lasting: Duration) -> (Turn, u64, u64) {
         };
         let writers: Vec<_> = (0..WRITERS).map(|_| threads.spawn(write)).collect();
         while Instant::now() < end {
-            longest = longest.max(store.0.stats().wal.bytes);
+            longest = longest.max(store.db.stats().wal.bytes);
             thread::park_timeout(Duration::from_millis(5));
         }
         measured.latencies =
             writers.into_iter().map(|writer| writer.join().expect("no caller panics")).collect();
         measured.seconds = began.elapsed().as_secs_f64();
     });
-    (measured, longest, store.0.stats().wal.checkpoints)
+    (measured, longest, store.db.stats().wal.checkpoints)
 }
 
 /// One snapshot after the other, each held for `time`.
 fn hold_snapshots(store: &Unforget, time: Duration, end: Instant) {
     while Instant::now() < end {
-        let held = store.0.read(|tx| -> Result<(), unforget_sqlite::Error> {
+        let held = store.db.read(|tx| -> Result<(), unforget_sqlite::Error> {
             let _rows: i64 = tx.query_row("SELECT coalesce(max(id), 0) FROM node", [], |row| row.get(0))?;
             thread::park_timeout(time);
             Ok(())

@@ -93,7 +93,7 @@ fn one_connection(path: &Path) -> impl Fn(i64) -> String + use<> {
 }
 
 fn read(store: &Unforget, id: i64) -> String {
-    let content = store.0.read(|tx| -> Result<String, unforget_sqlite::Error> {
+    let content = store.db.read(|tx| -> Result<String, unforget_sqlite::Error> {
         Ok(tx.prepare_cached(SELECT)?.query_row([id], |row| row.get(0))?)
     });
     content.expect("the row is read")

@@ -7,7 +7,7 @@ use std::time::Duration;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::Connection;
 use tokio::runtime::Runtime;
-use unforget_sqlite::{Database, Durability, Options, Schema};
+use unforget_sqlite::{Database, Durability, Error, Options, Pending, Schema, WriteTx};
 
 use crate::row::{INSERT, Kind, Row, TABLE, TEXT_TABLE, TEXT_TRIGGER};
 
@@ -24,31 +24,53 @@ pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `unforget-sqlite`.
 #[derive(Clone)]
-pub(crate) struct Unforget(pub(crate) Database);
+pub(crate) struct Unforget {
+    pub(crate) db: Database,
+    text: bool,
+}
 
 static PLAIN: Schema = Schema::new(&[TABLE]);
-static WITH_TEXT: Schema = Schema::new(&[TABLE, TEXT_TABLE, TEXT_TRIGGER]);
+static WITH_TEXT: Schema = Schema::new(&[TABLE, TEXT_TABLE]).batch_end(index);
+
+/// Writes the full-text rows of a batch at its end, once.
+fn index(tx: &WriteTx<'_>, rows: &[Pending]) -> Result<(), Error> {
+    let mut insert = tx
+        .prepare_cached("INSERT INTO node_text(rowid, content) SELECT id, content FROM node WHERE id = ?1")?;
+    for row in rows {
+        insert.execute([row.row])?;
+    }
+    Ok(())
+}
 
 impl Store for Unforget {
     fn open(path: &Path, kind: Kind) -> Self {
         let durability = if kind.full { Durability::Full } else { Durability::Normal };
         let db = Database::open(path, Options::default().durability(durability)).expect("it opens");
         db.migrate(if kind.text { &WITH_TEXT } else { &PLAIN }).expect("the tables are made");
-        Self(db)
+        Self { db, text: kind.text }
     }
 
     fn write(&self, row: Row) -> bool {
-        written(self.0.write(move |tx| -> Result<(), unforget_sqlite::Error> {
-            Ok(row.bind_to(&mut *tx.prepare_cached(INSERT)?)?)
-        }))
+        written(self.db.write(self.insert(row)))
+    }
+}
+
+impl Unforget {
+    /// The operation that writes one row.
+    pub(crate) fn insert(&self, row: Row) -> impl FnMut(&WriteTx<'_>) -> Result<(), Error> + Send + use<> {
+        let text = self.text;
+        move |tx| {
+            row.bind_to(&mut *tx.prepare_cached(INSERT)?)?;
+            if text { tx.pend(Pending::new("node", tx.last_insert_rowid())) } else { Ok(()) }
+        }
     }
 }
 
 /// An acknowledged write is true, a busy file false, and nothing else is expected.
-pub(crate) fn written(outcome: Result<(), unforget_sqlite::Error>) -> bool {
+pub(crate) fn written(outcome: Result<(), Error>) -> bool {
     match outcome {
         Ok(()) => true,
-        Err(unforget_sqlite::Error::Busy { .. }) => false,
+        Err(Error::Busy { .. }) => false,
         Err(error) => panic!("a row was not written: {error}"),
     }
 }
