@@ -20,6 +20,9 @@ const IDLE: &str = "--idle";
 
 /// Values by key that threads read and replace.
 pub(crate) trait Shared: Send + Sync {
+    /// By how much a write that is a commit takes longer; a round has so many fewer of them.
+    const COMMITS: usize = 1;
+
     fn of(keys: &[String]) -> Self;
     fn read(&self, key: &str);
     fn write(&self, key: &str, n: u64);
@@ -146,6 +149,8 @@ impl Stored {
 }
 
 impl Shared for Stored {
+    const COMMITS: usize = 32;
+
     fn of(keys: &[String]) -> Self {
         Self::open(keys, Durability::Normal)
     }
