@@ -93,7 +93,7 @@ fn a_process_that_is_told_of_a_change_reads_it_at_once() {
     let ball = contexts.get(BALL).expect("it can be read").expect("it exists");
     assert_eq!(
         (ball.revision(), ball["touched"]),
-        (2 * rounds + 1, 2 * rounds as i64),
+        (2 * rounds + 1, i64::try_from(2 * rounds).expect("a small number")),
         "both made every change"
     );
 }
@@ -118,5 +118,7 @@ fn reads_do_not_go_back_when_players_are_killed() {
         let seen = read(&contexts);
         assert!(seen >= told, "revision {told} was acknowledged before this read, which sees {seen}");
     }
-    players.into_iter().for_each(|player| drop(player.finish()));
+    for player in players {
+        player.finish();
+    }
 }

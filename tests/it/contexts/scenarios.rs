@@ -64,7 +64,9 @@ fn play(contexts: &Contexts<Profile>, actors: Vec<(usize, Vec<Step>)>, tell: &(i
             let together = &together;
             scope.spawn(move || {
                 together.wait();
-                steps.into_iter().for_each(|step| tell(take(contexts, actor, step)));
+                for step in steps {
+                    tell(take(contexts, actor, step));
+                }
             });
         }
     });
