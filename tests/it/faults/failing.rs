@@ -143,15 +143,15 @@ fn every_other_call_that_fails_costs_no_acknowledged_operation() {
 /// One write that fails at its commit by `fault`; answers what its caller was told, and the counter before and after.
 fn counter_around(fault: Fault) -> (Error, u64, u64) {
     let workload = Workload::new(Durability::Full);
-    let db = Database::open(workload.path(), workload.options).unwrap();
-    db.migrate(&SCHEMA).unwrap();
+    let db = Database::open(workload.path(), workload.options).expect("the database opens");
+    db.migrate(&SCHEMA).expect("its schema is there");
     let before = db.stats().generation;
     workload.mounted.disk().plan(Some(fault));
     let outcome = db.write(|tx| -> Result<usize, Error> {
         Ok(tx.execute("INSERT INTO half VALUES (1, 0, 1, 'one')", [])?)
     });
     workload.mounted.disk().plan(None);
-    (outcome.unwrap_err(), before, db.stats().generation)
+    (outcome.expect_err("the disk failed"), before, db.stats().generation)
 }
 
 #[test]
