@@ -110,14 +110,19 @@ fn tail<S: Shared + 'static>(name: &'static str, keys: &Rc<[String]>, writer: bo
     keys.iter().for_each(|key| shared.read(key));
     Contender::new(name, move || {
         let (keys, over): (&[String], _) = (&keys, AtomicBool::new(!writer));
+        let begun = AtomicBool::new(!writer);
         thread::scope(|scope| {
             scope.spawn(|| {
                 let mut n = 0;
                 while !over.load(Ordering::Relaxed) {
                     n += 1;
                     shared.write(&keys[n % KEYS], n as u64);
+                    begun.store(true, Ordering::Relaxed);
                 }
             });
+            while !begun.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
             let taken = latencies(1 << 16, |call| shared.read(&keys[(call * 7) % KEYS]));
             over.store(true, Ordering::Relaxed);
             taken
