@@ -45,6 +45,9 @@ fn entry() {
         #[cfg(unix)]
         Some("write-until-killed") => crate::damage::write_until_killed(Path::new(&directory), number),
         Some("count") => crate::many::count(Path::new(&directory), number),
+        Some("play-ping-pong") => crate::contexts::play_ping_pong(Path::new(&directory)),
+        Some("add") => crate::contexts::add(Path::new(&directory)),
+        Some("act") => crate::contexts::act(Path::new(&directory)),
         _ => panic!("there is no role {role:?}"),
     }
 }
@@ -58,6 +61,13 @@ pub(crate) fn say(line: &str) {
 /// Waits until the parent says something.
 pub(crate) fn wait_for_parent() {
     std::io::stdin().lock().read_line(&mut String::new()).expect("the pipe can be read");
+}
+
+/// The next line that the parent says; `None` after its last.
+pub(crate) fn hear_parent() -> Option<String> {
+    let mut line = String::new();
+    let heard = std::io::stdin().lock().read_line(&mut line).expect("the pipe can be read");
+    (heard > 0).then(|| line.trim_end().to_owned())
 }
 
 /// A running second process; it is killed when this is dropped.
@@ -99,7 +109,12 @@ impl Child {
 
     /// Lets a role that waits for its parent go on.
     pub(crate) fn wake(&mut self) {
-        writeln!(self.process.stdin.as_mut().expect("it is piped"), "go").expect("it listens");
+        self.tell("go");
+    }
+
+    /// Says a line to a role that listens.
+    pub(crate) fn tell(&mut self, line: &str) {
+        writeln!(self.process.stdin.as_mut().expect("it is piped"), "{line}").expect("it listens");
     }
 
     /// The next line that the process says; `None` after its last.
@@ -118,8 +133,9 @@ impl Child {
         std::iter::from_fn(|| self.hear()).collect()
     }
 
-    /// Hears the rest, and demands a good end.
+    /// Says no more, hears the rest, and demands a good end.
     pub(crate) fn finish(mut self) -> Vec<String> {
+        drop(self.process.stdin.take());
         let rest = std::iter::from_fn(|| self.hear()).collect();
         let status = self.process.wait().expect("it ends");
         assert!(status.success(), "a process ended with {status} after {rest:?}");

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test whose preparations fail has failed")]
 
 mod child;
+mod contexts;
 #[cfg(unix)]
 mod damage;
 #[cfg(unix)]
