@@ -168,7 +168,10 @@ impl<D: Disk> Folder<D> {
     fn adopt(&mut self, key: String, found: Found) -> Result<()> {
         let known = self.known.get(&key);
         let revision = known.map_or(0, |known| known.stored.revision);
+        let seq = known.map_or(0, |known| known.stored.seq);
         match found {
+            // As it was before a change that was told: somebody put it back, and nobody would be told by its old number.
+            Found::Whole(stored) if stored.seq < seq => self.adopt(key, Found::Edited(stored))?,
             Found::Whole(stored) => {
                 self.known.insert(key, Known { stored, broken: None });
             }

@@ -101,6 +101,20 @@ fn a_broken_file_hides_no_other_and_stays_until_it_is_mended() {
 }
 
 #[test]
+fn a_file_that_was_put_back_is_told_as_a_change() {
+    let directory = Directory::new();
+    let contexts = directory.contexts();
+    contexts.get_or_create("ada", || UserContext::new("ada")).unwrap();
+    let good = std::fs::read_to_string(directory.file("ada.json")).unwrap();
+    std::fs::write(directory.file("ada.json"), "{ half").unwrap();
+    eventually("a broken file is noticed", || contexts.get("ada").is_err());
+    std::fs::write(directory.file("ada.json"), good).unwrap();
+    eventually("a file that was put back is noticed", || contexts.get("ada").is_ok());
+    let ada = contexts.get("ada").unwrap().unwrap();
+    assert_eq!(ada.revision(), 2, "a revision never means two values");
+}
+
+#[test]
 fn a_new_file_is_adopted_and_a_removed_one_is_told() {
     let directory = Directory::new();
     let contexts = directory.contexts();
