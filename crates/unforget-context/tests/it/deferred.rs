@@ -236,6 +236,24 @@ fn a_value_that_cannot_be_stored_keeps_no_other_from_it() {
 }
 
 #[test]
+fn a_value_that_the_store_refuses_keeps_no_other_from_it() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Arc::new(JsonStore::open(root.path().join("contexts")).unwrap());
+    let window = SHORT;
+    let contexts: Contexts<String> = Contexts::open(store.clone(), Persistence::Deferred { window }).unwrap();
+    contexts.get_or_create("huge", || "x".repeat(2 << 20)).unwrap();
+    contexts.get_or_create("ada", || "small".to_owned()).unwrap();
+    eventually("the others are saved", || stored(&*store, "ada").is_some());
+    eventually("it is told why", || {
+        let last = contexts.saves().unwrap().status().last_error;
+        matches!(last.as_deref(), Some(Error::Unencodable { key, .. }) if key == "huge")
+    });
+    contexts.update("huge", |_| "small".to_owned()).unwrap();
+    contexts.flush().unwrap();
+    assert_eq!(stored(&*store, "huge").map(|(revision, _)| revision), Some(2));
+}
+
+#[test]
 fn whoever_defers_is_alone_also_in_one_process() {
     let root = tempfile::tempdir().unwrap();
     let open = |persistence| {
