@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use unforget_fs::disk::Open;
+use unforget_fs::disk::{Kind, Open};
 use unforget_fs::{Disk, Durability, Files, ReplaceOptions};
 
 use super::file::{self, FILE_LIMIT, Found};
@@ -201,9 +201,16 @@ impl<D: Disk> Folder<D> {
         let names = disk.list(&dir, KEYS).map_err(Error::store)?;
         let mut contexts = BTreeMap::new();
         for file in names.iter().filter_map(|file| file.to_str()).filter(|file| name::is_context(file)) {
-            let Some(bytes) = self.read(file)? else { continue };
             let key = name::key(file);
-            let found = file::decode(&bytes, key.as_deref());
+            let found = match disk.entry(&dir, OsStr::new(file)).map_err(Error::store)? {
+                Some(entry) if entry.kind() != Kind::File => {
+                    Found::Broken(String::new(), "it is no regular file".to_owned())
+                }
+                _ => match self.read(file)? {
+                    Some(bytes) => file::decode(&bytes, key.as_deref()),
+                    None => continue,
+                },
+            };
             let key = match (key, &found) {
                 (Some(key), _) => key,
                 (None, Found::Whole(stored) | Found::Edited(stored)) if name::of(&stored.key) == file => {
