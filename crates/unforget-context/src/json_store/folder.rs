@@ -93,13 +93,20 @@ impl<D: Disk> Folder<D> {
     pub(super) fn save(&mut self, contexts: &[Saved]) -> Result<()> {
         let mut newer = Vec::with_capacity(contexts.len());
         for saved in contexts {
-            let found = self.find(&saved.key)?.map_or(0, |stored| stored.revision);
-            if found > saved.revision {
-                return Err(Error::Conflict { key: saved.key.clone(), expected: saved.revision, found });
-            }
+            let seen = self.find(&saved.key)?;
+            let found = seen.map_or(0, |stored| stored.revision);
             if found < saved.revision {
                 newer.push(saved.clone());
+                continue;
             }
+            // Not what an earlier attempt saved, but an edit that was adopted in between.
+            let value = saved.value.as_deref().map(super::layout::compact);
+            let is_same = found == saved.revision && seen.is_some_and(|stored| stored.value == value);
+            is_same.then_some(()).ok_or_else(|| Error::Conflict {
+                key: saved.key.clone(),
+                expected: saved.revision,
+                found,
+            })?;
         }
         self.write(&newer)
     }
