@@ -170,6 +170,7 @@ fn what_was_seen_before_a_flush_is_stored_after_it() {
 #[derive(Debug, Default)]
 struct Flaky {
     inner: MemoryStore,
+    panics: AtomicBool,
     fails: AtomicBool,
     attempts: AtomicU64,
 }
@@ -193,6 +194,7 @@ impl ContextStore for Flaky {
 
     fn save(&self, contexts: &[Saved]) -> Result<()> {
         self.attempts.fetch_add(1, Ordering::Relaxed);
+        assert!(!self.panics.swap(false, Ordering::Relaxed), "a store with a mistake");
         if self.fails.load(Ordering::Relaxed) {
             return Err(Error::store(std::io::Error::other("out of reach")));
         }
@@ -216,6 +218,18 @@ fn a_save_that_fails_is_told_and_tried_again() {
     let status = contexts.saves().unwrap().status();
     assert_eq!((stored(&*store, "ada").unwrap().0, status.failures), (2, 0));
     assert!(status.last_error.is_none());
+}
+
+#[test]
+fn a_store_that_panics_is_told_and_tried_again() {
+    let store = Arc::new(Flaky::default());
+    let contexts = defer_to(&store, LONG);
+    store.panics.store(true, Ordering::Relaxed);
+    contexts.get_or_create("ada", || 1).unwrap();
+    contexts.flush().expect("the thread that saves outlives a panic");
+    assert_eq!(stored(&*store, "ada").map(|(revision, _)| revision), Some(1));
+    assert!(store.attempts.load(Ordering::Relaxed) >= 2, "the first attempt panicked");
+    assert!(store.own().is_err(), "it is still owned");
 }
 
 #[test]
