@@ -147,8 +147,8 @@ fn followers_do_not_mind_what_is_kept() {
 fn a_subscriber_of_an_empty_store_is_told_of_its_first_changes() {
     let contexts: Contexts<u64> =
         Contexts::bounded(Arc::new(MemoryStore::default()), NonZeroUsize::new(2).unwrap());
-    let mut changes = contexts.subscribe().unwrap();
+    let mut following = contexts.subscribe().unwrap();
     contexts.insert_new("ada", 1).unwrap();
-    let told = changes.try_next().unwrap();
+    let told = following.try_next().unwrap();
     assert!(matches!(&told, Some(Event::Changed(changed)) if changed.key() == "ada"), "{told:?}");
 }

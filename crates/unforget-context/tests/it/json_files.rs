@@ -154,8 +154,8 @@ fn an_edit_beside_an_owner_is_not_taken_for_what_it_saved() {
         owner.update("ada", |ada| ada.with_topic("diving")).unwrap();
         flushing.join().unwrap().unwrap();
     });
-    let saved = reader.get("ada").unwrap().unwrap();
-    assert!(saved.topics().contains("rowing") && saved.revision() == 3, "what was flushed is stored");
+    let after = reader.get("ada").unwrap().unwrap();
+    assert!(after.topics().contains("rowing") && after.revision() == 3, "what was flushed is stored");
 }
 
 #[test]
