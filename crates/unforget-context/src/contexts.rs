@@ -127,7 +127,8 @@ where
         self.deferred().map_or(Ok(()), |deferred| deferred.flush(PATIENCE))
     }
 
-    /// Stores what is not stored and refuses further changes, through every clone; reads go on.
+    /// Stores what is not stored and refuses further changes, through every clone. Reads go on, of what was
+    /// published last: what others commit thereafter is seen by contexts that are opened again.
     ///
     /// Dropping the last clone does the same without a word. Where changes are committed there is nothing to do.
     ///

@@ -90,6 +90,16 @@ impl Error {
         Self::Store { source: Arc::new(source) }
     }
 
+    /// The one context that cannot be saved as it is; others can.
+    pub(crate) fn refused_key(&self) -> Option<&str> {
+        match self {
+            Self::Conflict { key, .. } | Self::Unencodable { key, .. } | Self::Undecodable { key, .. } => {
+                Some(key)
+            }
+            _ => None,
+        }
+    }
+
     /// Tells whether the same change may succeed when it is made again on the current value.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict { .. })

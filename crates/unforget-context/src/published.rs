@@ -28,6 +28,8 @@ pub(crate) struct State<C> {
     /// Whether every context there is is in the map; with a bound it is not, and the store has to be asked for what is
     /// not found.
     complete: bool,
+    /// Whether it is known where the store was, so that every change from there on is followed; 0 may be that place.
+    begun: bool,
     contexts: Map<Decoded<C>>,
     /// Newer than what `contexts` has for the same keys. Only an owner puts something here.
     hot: Hot<C>,
@@ -69,6 +71,7 @@ impl<C> State<C> {
             seq: 0,
             moment: None,
             complete: !bounded,
+            begun: !bounded,
             contexts,
             hot: Hot::empty(),
             recent: Recent::default(),
@@ -81,7 +84,7 @@ impl<C> State<C> {
 
     /// The number to ask the store for changes after; a state that is not complete begins where the store is.
     pub(crate) fn asks_after(&self) -> u64 {
-        if self.seq == 0 && !self.complete { u64::MAX } else { self.seq }
+        if self.begun { self.seq } else { u64::MAX }
     }
 
     #[inline]
@@ -144,7 +147,8 @@ impl<C> State<C> {
             return None;
         }
         if step.latest == self.seq {
-            return (step.moment.is_some() && step.moment != self.moment).then(|| self.at(step.moment));
+            let is_later = step.moment.is_some() && step.moment != self.moment;
+            return (is_later || !self.begun).then(|| self.at(step.moment));
         }
         if step.after > self.seq && !self.begins_at(step) {
             return None;
@@ -178,7 +182,7 @@ impl<C> State<C> {
 
     /// Nothing is kept yet, so that nothing can be out of date wherever this state begins.
     fn begins_at(&self, step: &Step<C>) -> bool {
-        self.seq == 0 && step.after == u64::MAX
+        !self.begun && step.after == u64::MAX
     }
 
     fn at(&self, moment: Option<Moment>) -> Self {
@@ -187,6 +191,7 @@ impl<C> State<C> {
             seq,
             moment,
             complete,
+            begun: true,
             contexts: self.contexts.clone(),
             hot: self.hot.clone(),
             recent: self.recent.clone(),

@@ -1,5 +1,6 @@
 //! The thread that saves.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -63,12 +64,12 @@ where
         let keys = delivery.iter().map(|(key, ())| key);
         let (mut rows, mut refused) = (Vec::new(), Vec::new());
         for key in keys {
-            match self.newest(key) {
+            match guarded(|| self.newest(key)) {
                 Ok(saved) => rows.push(saved),
                 Err(error) => refused.push((Arc::clone(key), error)),
             }
         }
-        let stored = if rows.is_empty() { Ok(()) } else { self.store.save(&rows) };
+        let stored = self.save(&mut rows, &mut refused);
         let saved_all = stored.is_ok() && refused.is_empty();
         // Told before the delivery ends: whoever waits for that finds out why something was not saved.
         let refusal = || refused.first().map(|(_, error)| error.clone());
@@ -79,6 +80,17 @@ where
             delivery.retain(|key, ()| refused.iter().any(|(refused, _)| refused == key));
         }
         saved_all
+    }
+
+    /// Saves `rows`, but for those that the store refuses for what they are; then these are in `refused`.
+    fn save(&self, rows: &mut Vec<Saved>, refused: &mut Vec<(Arc<str>, Error)>) -> Result<()> {
+        while !rows.is_empty() {
+            let Err(error) = guarded(|| self.store.save(rows)) else { return Ok(()) };
+            let at = error.refused_key().and_then(|key| rows.iter().position(|row| row.key == key));
+            let Some(at) = at else { return Err(error) };
+            refused.push((Arc::from(rows.remove(at).key), error));
+        }
+        Ok(())
     }
 
     /// The context as it is published now. A revision and its value are read from one snapshot, those of a removal
@@ -96,4 +108,11 @@ where
             }
         }
     }
+}
+
+/// Makes an error of a panic: this thread is the only one that saves, and goes on whatever a value or a store does.
+fn guarded<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+    let panicked =
+        |_| Err(Error::store(std::io::Error::other("a value or the store panicked while it was saved")));
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(panicked)
 }

@@ -9,6 +9,9 @@ use crate::Stored;
 /// The largest file that is read.
 pub(super) const FILE_LIMIT: usize = (1 << 20) + (16 << 10);
 
+/// The largest revision and number that counting on from them never ends.
+const COUNTABLE: u64 = u64::MAX / 2;
+
 /// A context as its file has it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Content {
@@ -66,6 +69,9 @@ pub(super) fn decode(bytes: &[u8], key: Option<&str>) -> Found {
     let Some(found) = content.key.as_deref().or(key) else { return broken("it names no key".to_owned()) };
     if key.is_some_and(|key| key != found) {
         return broken(format!("it is the file of another key, but names `{found}`"));
+    }
+    if content.revision.max(content.seq) > COUNTABLE {
+        return broken(format!("its revision or its number is beyond {COUNTABLE}"));
     }
     if content.value.is_none() && !content.removed {
         return broken("it has no value".to_owned());

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use unforget_fs::disk::Open;
+use unforget_fs::disk::{Kind, Open};
 use unforget_fs::{Disk, Durability, Files, ReplaceOptions};
 
 use super::file::{self, FILE_LIMIT, Found};
@@ -93,13 +93,20 @@ impl<D: Disk> Folder<D> {
     pub(super) fn save(&mut self, contexts: &[Saved]) -> Result<()> {
         let mut newer = Vec::with_capacity(contexts.len());
         for saved in contexts {
-            let found = self.find(&saved.key)?.map_or(0, |stored| stored.revision);
-            if found > saved.revision {
-                return Err(Error::Conflict { key: saved.key.clone(), expected: saved.revision, found });
-            }
+            let seen = self.find(&saved.key)?;
+            let found = seen.map_or(0, |stored| stored.revision);
             if found < saved.revision {
                 newer.push(saved.clone());
+                continue;
             }
+            // Not what an earlier attempt saved, but an edit that was adopted in between.
+            let value = saved.value.as_deref().map(super::layout::compact);
+            let is_same = found == saved.revision && seen.is_some_and(|stored| stored.value == value);
+            is_same.then_some(()).ok_or_else(|| Error::Conflict {
+                key: saved.key.clone(),
+                expected: saved.revision,
+                found,
+            })?;
         }
         self.write(&newer)
     }
@@ -168,7 +175,10 @@ impl<D: Disk> Folder<D> {
     fn adopt(&mut self, key: String, found: Found) -> Result<()> {
         let known = self.known.get(&key);
         let revision = known.map_or(0, |known| known.stored.revision);
+        let seq = known.map_or(0, |known| known.stored.seq);
         match found {
+            // As it was before a change that was told: somebody put it back, and nobody would be told by its old number.
+            Found::Whole(stored) if stored.seq < seq => self.adopt(key, Found::Edited(stored))?,
             Found::Whole(stored) => {
                 self.known.insert(key, Known { stored, broken: None });
             }
@@ -198,9 +208,16 @@ impl<D: Disk> Folder<D> {
         let names = disk.list(&dir, KEYS).map_err(Error::store)?;
         let mut contexts = BTreeMap::new();
         for file in names.iter().filter_map(|file| file.to_str()).filter(|file| name::is_context(file)) {
-            let Some(bytes) = self.read(file)? else { continue };
             let key = name::key(file);
-            let found = file::decode(&bytes, key.as_deref());
+            let found = match disk.entry(&dir, OsStr::new(file)).map_err(Error::store)? {
+                Some(entry) if entry.kind() != Kind::File => {
+                    Found::Broken(String::new(), "it is no regular file".to_owned())
+                }
+                _ => match self.read(file)? {
+                    Some(bytes) => file::decode(&bytes, key.as_deref()),
+                    None => continue,
+                },
+            };
             let key = match (key, &found) {
                 (Some(key), _) => key,
                 (None, Found::Whole(stored) | Found::Edited(stored)) if name::of(&stored.key) == file => {

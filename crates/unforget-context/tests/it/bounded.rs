@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use unforget_context::{Contexts, Event};
+use unforget_context::{Contexts, Event, MemoryStore};
 
 use crate::staged::Staged;
 
@@ -141,4 +141,14 @@ fn followers_do_not_mind_what_is_kept() {
     assert!(watch.wait_timeout(Duration::from_secs(20)).unwrap());
     assert_eq!(watch.latest().map(|found| **found), Some(1000));
     assert!(matches!(changes.try_next().unwrap(), Some(Event::Changed(one)) if one.key() == key(0)));
+}
+
+#[test]
+fn a_subscriber_of_an_empty_store_is_told_of_its_first_changes() {
+    let contexts: Contexts<u64> =
+        Contexts::bounded(Arc::new(MemoryStore::default()), NonZeroUsize::new(2).unwrap());
+    let mut following = contexts.subscribe().unwrap();
+    contexts.insert_new("ada", 1).unwrap();
+    let told = following.try_next().unwrap();
+    assert!(matches!(&told, Some(Event::Changed(changed)) if changed.key() == "ada"), "{told:?}");
 }

@@ -170,6 +170,7 @@ fn what_was_seen_before_a_flush_is_stored_after_it() {
 #[derive(Debug, Default)]
 struct Flaky {
     inner: MemoryStore,
+    panics: AtomicBool,
     fails: AtomicBool,
     attempts: AtomicU64,
 }
@@ -193,6 +194,7 @@ impl ContextStore for Flaky {
 
     fn save(&self, contexts: &[Saved]) -> Result<()> {
         self.attempts.fetch_add(1, Ordering::Relaxed);
+        assert!(!self.panics.swap(false, Ordering::Relaxed), "a store with a mistake");
         if self.fails.load(Ordering::Relaxed) {
             return Err(Error::store(std::io::Error::other("out of reach")));
         }
@@ -219,6 +221,18 @@ fn a_save_that_fails_is_told_and_tried_again() {
 }
 
 #[test]
+fn a_store_that_panics_is_told_and_tried_again() {
+    let store = Arc::new(Flaky::default());
+    let contexts = defer_to(&store, LONG);
+    store.panics.store(true, Ordering::Relaxed);
+    contexts.get_or_create("ada", || 1).unwrap();
+    contexts.flush().expect("the thread that saves outlives a panic");
+    assert_eq!(stored(&*store, "ada").map(|(revision, _)| revision), Some(1));
+    assert!(store.attempts.load(Ordering::Relaxed) >= 2, "the first attempt panicked");
+    assert!(store.own().is_err(), "it is still owned");
+}
+
+#[test]
 fn a_value_that_cannot_be_stored_keeps_no_other_from_it() {
     let store = Arc::new(MemoryStore::default());
     let window = SHORT;
@@ -233,6 +247,24 @@ fn a_value_that_cannot_be_stored_keeps_no_other_from_it() {
     contexts.update("odd", |_| 2.0).unwrap();
     contexts.flush().unwrap();
     assert_eq!(stored(&*store, "odd"), Some((2, Some("2.0".to_owned()))));
+}
+
+#[test]
+fn a_value_that_the_store_refuses_keeps_no_other_from_it() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Arc::new(JsonStore::open(root.path().join("contexts")).unwrap());
+    let window = SHORT;
+    let contexts: Contexts<String> = Contexts::open(store.clone(), Persistence::Deferred { window }).unwrap();
+    contexts.get_or_create("huge", || "x".repeat(2 << 20)).unwrap();
+    contexts.get_or_create("ada", || "small".to_owned()).unwrap();
+    eventually("the others are saved", || stored(&*store, "ada").is_some());
+    eventually("it is told why", || {
+        let last = contexts.saves().unwrap().status().last_error;
+        matches!(last.as_deref(), Some(Error::Unencodable { key, .. }) if key == "huge")
+    });
+    contexts.update("huge", |_| "small".to_owned()).unwrap();
+    contexts.flush().unwrap();
+    assert_eq!(stored(&*store, "huge").map(|(revision, _)| revision), Some(2));
 }
 
 #[test]

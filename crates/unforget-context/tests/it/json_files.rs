@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use unforget_context::{Contexts, Error, JsonStore, UserContext};
+use unforget_context::{Contexts, Error, JsonStore, Persistence, SaveWindow, UserContext};
 
 use crate::child::Child;
 
@@ -98,6 +98,64 @@ fn a_broken_file_hides_no_other_and_stays_until_it_is_mended() {
     eventually("a mended file is noticed", || contexts.get("ada").is_ok_and(|ada| ada.is_some()));
     let ada = contexts.get("ada").unwrap().unwrap();
     assert_eq!((ada.conversations_count(), ada.revision()), (7, 2));
+}
+
+#[test]
+fn a_file_that_was_put_back_is_told_as_a_change() {
+    let directory = Directory::new();
+    let contexts = directory.contexts();
+    contexts.get_or_create("ada", || UserContext::new("ada")).unwrap();
+    let good = std::fs::read_to_string(directory.file("ada.json")).unwrap();
+    std::fs::write(directory.file("ada.json"), "{ half").unwrap();
+    eventually("a broken file is noticed", || contexts.get("ada").is_err());
+    std::fs::write(directory.file("ada.json"), good).unwrap();
+    eventually("a file that was put back is noticed", || contexts.get("ada").is_ok());
+    let ada = contexts.get("ada").unwrap().unwrap();
+    assert_eq!(ada.revision(), 2, "a revision never means two values");
+}
+
+#[test]
+fn what_is_no_file_and_what_cannot_be_counted_on_hide_no_other() {
+    let directory = Directory::new();
+    let contexts = directory.contexts();
+    for key in ["ada", "bob"] {
+        contexts.get_or_create(key, move || UserContext::new(key)).unwrap();
+    }
+    std::fs::create_dir(directory.file("cyd.json")).unwrap();
+    directory.edit("ada.json", "\"revision\": 1", &format!("\"revision\": {}", u64::MAX));
+    let fresh = directory.contexts();
+    assert!(fresh.get("bob").unwrap().is_some(), "the others are there");
+    for (key, file) in [("ada", "ada.json"), ("cyd", "cyd.json")] {
+        assert!(matches!(fresh.get(key), Err(Error::Undecodable { .. })), "{key} is told");
+        let error = fresh.get_or_create(key, move || UserContext::new(key)).unwrap_err();
+        assert!(matches!(error, Error::Undecodable { .. }) && directory.file(file).exists(), "{error}");
+    }
+}
+
+#[test]
+fn an_edit_beside_an_owner_is_not_taken_for_what_it_saved() {
+    let directory = Directory::new();
+    let reader = directory.contexts();
+    let window = SaveWindow { quiet: Duration::MAX, max_delay: Duration::MAX };
+    let owner = Contexts::open(directory.store(), Persistence::Deferred { window }).unwrap();
+    owner.get_or_create("ada", || UserContext::new("ada").with_topic("gliding")).unwrap();
+    owner.flush().unwrap();
+    directory.edit("ada.json", "gliding", "sailing");
+    eventually("an edit is noticed", || {
+        reader.get("ada").unwrap().is_some_and(|ada| ada.topics().contains("sailing"))
+    });
+    owner.update("ada", |ada| ada.with_topic("rowing")).unwrap();
+    let saves = owner.saves().unwrap();
+    std::thread::scope(|threads| {
+        let flushing = threads.spawn(|| owner.flush());
+        eventually("the edit is told to the owner", || {
+            matches!(saves.status().last_error.as_deref(), Some(Error::Conflict { found: 2, .. }))
+        });
+        owner.update("ada", |ada| ada.with_topic("diving")).unwrap();
+        flushing.join().unwrap().unwrap();
+    });
+    let after = reader.get("ada").unwrap().unwrap();
+    assert!(after.topics().contains("rowing") && after.revision() == 3, "what was flushed is stored");
 }
 
 #[test]
