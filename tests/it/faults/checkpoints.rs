@@ -192,9 +192,13 @@ fn a_write_waits_a_while_when_the_log_is_far_too_long_and_then_goes_on() {
         assert!(began.elapsed() < PATIENCE, "a pass syncs the file");
         ops.by_ref().take(1).for_each(|op| workload.write(&db, op));
     }
-    let since = Instant::now();
-    ops.take(1).for_each(|op| workload.write(&db, op));
-    let waited = since.elapsed();
+    // The first of these may find the log short, and makes it long.
+    let waits = ops.take(3).map(|op| {
+        let since = Instant::now();
+        workload.write(&db, op);
+        since.elapsed()
+    });
+    let waited = waits.max().unwrap_or_default();
     drop(slow.end);
     assert!(waited >= Duration::from_millis(600), "it wrote on after {waited:?} in a pass");
     assert!(workload.errors().is_empty(), "a write did not go on: {:?}", workload.errors());
