@@ -61,7 +61,7 @@ fn measure(directory: &Path, durability: Durability, with: bool, time: Duration)
             });
         }
         while Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::park_timeout(Duration::from_millis(5));
             largest = largest.max(db.stats().wal.bytes);
         }
     });
