@@ -91,6 +91,10 @@ impl LockFile {
     /// # Errors
     ///
     /// As [`acquire`](Self::acquire); [`Error::Locked`] at once.
+    ///
+    /// # Blocking
+    ///
+    /// Only while another thread of this process asks the kernel for the same lock, without waiting either.
     pub fn try_acquire(path: &Path, options: &LockOptions) -> Result<Self, Error> {
         Self::attempt(path, options).map_err(|refusal| refusal.into_error(path, Duration::ZERO))
     }

@@ -1,7 +1,7 @@
 //! The locks that this process has, so that taking one twice is an answer and not a wait for itself.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::place::Mode;
 use crate::dir::LockKey;
@@ -9,6 +9,8 @@ use crate::dir::LockKey;
 /// A lock of this process, with the process that took it: a forked child inherits the table and holds
 /// nothing.
 static HELD: Mutex<BTreeMap<LockKey, Place>> = Mutex::new(BTreeMap::new());
+/// Told of every answer that the kernel gave, with [`HELD`].
+static ANSWERED: Condvar = Condvar::new();
 
 #[derive(Debug, Clone, Copy)]
 struct Place {
@@ -25,16 +27,6 @@ enum State {
     Shared(usize),
 }
 
-/// What asking for a place gave.
-pub(super) enum Reservation {
-    /// The kernel may be asked now.
-    Free(Slot),
-    /// Another thread is asking the kernel right now, and may or may not get the lock.
-    Contended,
-    /// Another guard of this process has it.
-    HeldHere,
-}
-
 /// A place in the table; it is given back when this is dropped.
 ///
 /// It is reserved before the kernel is asked, so that the table's mutex is not held across a system call.
@@ -44,19 +36,24 @@ pub(super) struct Slot {
     pid: u32,
 }
 
-/// Reserves the place of a file.
-pub(super) fn reserve(key: LockKey, mode: Mode) -> Reservation {
+/// Reserves the place of a file, so that the kernel may be asked; `None` if another guard of this process has it.
+///
+/// Waits while another thread is asking the kernel. To call the lock held meanwhile would refuse one that
+/// shares because of another that shares.
+pub(super) fn reserve(key: LockKey, mode: Mode) -> Option<Slot> {
     let pid = std::process::id();
     let mut held = table();
-    let state = match (held.get(&key).filter(|place| place.pid == pid).map(|place| place.state), mode) {
-        (None, _) => State::Trying,
-        // The kernel will agree: it has granted what is shared here.
-        (Some(State::Shared(guards)), Mode::Shared) => State::Shared(guards + 1),
-        (Some(State::Trying), _) => return Reservation::Contended,
-        (Some(State::Exclusive | State::Shared(_)), _) => return Reservation::HeldHere,
+    let state = loop {
+        match (held.get(&key).filter(|place| place.pid == pid).map(|place| place.state), mode) {
+            (None, _) => break State::Trying,
+            // The kernel will agree: it has granted what is shared here.
+            (Some(State::Shared(guards)), Mode::Shared) => break State::Shared(guards + 1),
+            (Some(State::Trying), _) => held = ANSWERED.wait(held).unwrap_or_else(PoisonError::into_inner),
+            (Some(State::Exclusive | State::Shared(_)), _) => return None,
+        }
     };
     held.insert(key.clone(), Place { pid, state });
-    Reservation::Free(Slot { key, pid })
+    Some(Slot { key, pid })
 }
 
 impl Slot {
@@ -66,6 +63,7 @@ impl Slot {
         let Some(place) = held.get_mut(&self.key) else { return };
         if place.state == State::Trying {
             place.state = if mode == Mode::Exclusive { State::Exclusive } else { State::Shared(1) };
+            ANSWERED.notify_all();
         }
     }
 }
@@ -78,7 +76,10 @@ impl Drop for Slot {
         let mut held = table();
         match held.get_mut(&self.key).map(|place| &mut place.state) {
             Some(State::Shared(guards)) if *guards > 1 => *guards -= 1,
-            _ => drop(held.remove(&self.key)),
+            _ => {
+                held.remove(&self.key);
+                ANSWERED.notify_all();
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::held::{self, Reservation, Slot};
+use super::held::{self, Slot};
 use super::record::{RECORD_LIMIT, Record};
 use super::waiting::Refusal;
 use crate::dir::{self, Dir};
@@ -78,17 +78,14 @@ impl Locked {
 /// Takes the kernel's lock, and a place among the locks of this process; `None` if somebody else has it.
 fn lock_here(dir: &Dir, name: &OsStr, file: &File, path: &Path, mode: Mode) -> Result<Option<Slot>, Error> {
     let entry = dir::entry_of(file).map_err(|e| Error::io("look at", path, e))?;
-    match held::reserve(dir.lock_key(name, &entry), mode) {
-        Reservation::HeldHere => Err(Error::HeldHere { path: path.to_owned() }),
-        Reservation::Contended => Ok(None),
-        Reservation::Free(slot) => {
-            let locked = match mode {
-                Mode::Exclusive => kernel_lock::try_lock(file, path),
-                Mode::Shared => kernel_lock::try_lock_shared(file, path),
-            };
-            Ok(locked?.then_some(slot))
-        }
-    }
+    let Some(slot) = held::reserve(dir.lock_key(name, &entry), mode) else {
+        return Err(Error::HeldHere { path: path.to_owned() });
+    };
+    let locked = match mode {
+        Mode::Exclusive => kernel_lock::try_lock(file, path),
+        Mode::Shared => kernel_lock::try_lock_shared(file, path),
+    };
+    Ok(locked?.then_some(slot))
 }
 
 /// Reads the beginning of the file at `path`; `None` if it, or its directory, is not there, or cannot be read

@@ -63,6 +63,10 @@ impl SharedLock {
     /// # Errors
     ///
     /// As [`acquire`](Self::acquire); [`Error::Locked`] at once.
+    ///
+    /// # Blocking
+    ///
+    /// Only while another thread of this process asks the kernel for the same lock, without waiting either.
     pub fn try_acquire(path: &Path) -> Result<Self, Error> {
         Self::attempt(path).map_err(|refusal| refusal.into_error(path, Duration::ZERO))
     }

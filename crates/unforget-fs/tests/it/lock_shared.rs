@@ -1,7 +1,8 @@
 //! Holders that share a lock, and the exclusive one they keep out.
 
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
+use std::thread;
 
 use unforget_fs::{Error, LockFile, LockOptions, SharedLock};
 use unforget_sync::ManualClock;
@@ -88,4 +89,22 @@ fn a_shared_lock_writes_nothing_and_notices_that_its_file_was_removed() {
     fs::remove_file(&path).unwrap();
     assert!(matches!(guard.verify(), Err(Error::LockReplaced { .. })));
     assert!(matches!(guard.release(), Err(Error::LockReplaced { .. })));
+}
+
+#[test]
+fn guards_of_one_process_that_come_at_the_same_moment_all_share() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("x.lock");
+    let together = Barrier::new(8);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    together.wait();
+                    let guard = SharedLock::try_acquire(&path).expect("nobody has it for itself");
+                    guard.release().expect("it was kept");
+                }
+            });
+        }
+    });
 }
