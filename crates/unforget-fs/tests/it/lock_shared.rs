@@ -96,15 +96,17 @@ fn guards_of_one_process_that_come_at_the_same_moment_all_share() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("x.lock");
     let together = Barrier::new(8);
-    thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                for _ in 0..100 {
-                    together.wait();
-                    let guard = SharedLock::try_acquire(&path).expect("nobody has it for itself");
-                    guard.release().expect("it was kept");
-                }
-            });
-        }
+    let share_often = || {
+        let share = || {
+            together.wait();
+            SharedLock::try_acquire(&path).and_then(SharedLock::release)
+        };
+        (0..100).map(|_| share()).collect::<Vec<_>>()
+    };
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(share_often)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("it goes on")).collect()
     });
+    let refused: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
+    assert!(refused.is_empty(), "nobody has it for itself: {refused:?}");
 }
