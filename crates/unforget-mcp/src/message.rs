@@ -1,0 +1,170 @@
+//! What a line says.
+
+use rmcp::model::{
+    CallToolRequest, CallToolRequestParams, ClientJsonRpcMessage, ClientRequest, ErrorCode, ErrorData,
+    RequestId, RequestMetaObject, ServerJsonRpcMessage,
+};
+use serde_json::{Map, Value};
+
+use crate::arguments::{self, Field, Shape};
+
+/// How deep arrays and objects may be in each other.
+const DEPTH_LIMIT: usize = 100;
+
+/// What a line is to the server.
+#[derive(Debug)]
+pub(crate) enum Said {
+    Message(Box<ClientJsonRpcMessage>),
+    /// It cannot be taken, and this is the answer.
+    Refused(Box<ServerJsonRpcMessage>),
+    /// It is no message; the protocol has no answer to it.
+    Nothing,
+}
+
+/// Requests whose parameters are checked here, so that wrong ones are answered as the official server does. rmcp
+/// takes a request whose parameters it cannot read for one of an unknown method.
+const CHECKED: [(&str, &[Field]); 4] = [
+    ("tools/call", &[PARAMETERS_OF_CALL]),
+    ("resources/read", &[PARAMETERS_OF_RESOURCE]),
+    ("resources/subscribe", &[PARAMETERS_OF_RESOURCE]),
+    ("resources/unsubscribe", &[PARAMETERS_OF_RESOURCE]),
+];
+
+const PARAMETERS_OF_CALL: Field = Field::required(
+    "params",
+    Shape::Record(&[Field::required("name", Shape::Text), Field::optional("arguments", Shape::Map)]),
+);
+
+const PARAMETERS_OF_RESOURCE: Field =
+    Field::required("params", Shape::Record(&[Field::required("uri", Shape::Text)]));
+
+/// Reads one line.
+pub(crate) fn read(line: &[u8]) -> Said {
+    if is_too_deep(line) {
+        return refuse_line(format!("arrays and objects are more than {DEPTH_LIMIT} deep in each other"));
+    }
+    let message = match parse(line) {
+        Some(Value::Object(message)) if message.get("jsonrpc").is_some_and(|version| version == "2.0") => message,
+        _ => return Said::Nothing,
+    };
+    let id = message.get("id").and_then(|id| serde_json::from_value::<RequestId>(id.clone()).ok());
+    match (message.get("method").and_then(Value::as_str), id) {
+        (Some(method), Some(id)) => {
+            let checked = CHECKED.iter().find(|(checked, _)| *checked == method);
+            match checked.map(|(_, fields)| arguments::check(&message, fields)) {
+                Some(Err(issues)) => refuse(ErrorCode::INTERNAL_ERROR, issues.to_json(), Some(id)),
+                Some(Ok(())) if method == "tools/call" => call(message, id),
+                _ => typed(message),
+            }
+        }
+        // A request whose id cannot be repeated cannot be answered.
+        (Some(_), None) if message.contains_key("id") => Said::Nothing,
+        _ => typed(message),
+    }
+}
+
+/// The answer to a line that was not read.
+pub(crate) fn refuse_line(reason: String) -> Said {
+    refuse(ErrorCode::INVALID_REQUEST, reason, None)
+}
+
+/// The answer to a request that cannot be taken.
+pub(crate) fn refuse(code: ErrorCode, reason: String, id: Option<RequestId>) -> Said {
+    Said::Refused(Box::new(ServerJsonRpcMessage::error(ErrorData::new(code, reason, None), id)))
+}
+
+fn typed(message: Map<String, Value>) -> Said {
+    match serde_json::from_value(Value::Object(message)) {
+        Ok(message) => Said::Message(Box::new(message)),
+        Err(_) => Said::Nothing,
+    }
+}
+
+/// A call, without the copies that the general way makes of large arguments.
+fn call(mut message: Map<String, Value>, id: RequestId) -> Said {
+    let Some(Value::Object(mut parameters)) = message.remove("params") else { return Said::Nothing };
+    let (Some(Value::String(name)), arguments) = (parameters.remove("name"), parameters.remove("arguments")) else {
+        return Said::Nothing;
+    };
+    let mut call = CallToolRequestParams::new(name);
+    if let Some(Value::Object(arguments)) = arguments {
+        call = call.with_arguments(arguments);
+    }
+    let mut request = CallToolRequest::new(call);
+    if let Some(Value::Object(meta)) = parameters.remove("_meta") {
+        request.extensions.insert(RequestMetaObject(rmcp::model::MetaObject(meta)));
+    }
+    let request = ClientRequest::CallToolRequest(request);
+    Said::Message(Box::new(ClientJsonRpcMessage::request(request, id)))
+}
+
+fn is_too_deep(line: &[u8]) -> bool {
+    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in line {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest > DEPTH_LIMIT
+}
+
+/// Parses JSON. Half a surrogate pair, which JavaScript writes when it cuts a text in two, becomes the replacement
+/// character, as it does when JavaScript writes a file.
+fn parse(line: &[u8]) -> Option<Value> {
+    serde_json::from_slice(line).ok().or_else(|| serde_json::from_slice(&without_half_pairs(line)?).ok())
+}
+
+fn without_half_pairs(line: &[u8]) -> Option<Vec<u8>> {
+    let mut mended = line.to_vec();
+    let mut found = false;
+    let mut at = 0;
+    while let Some(escape) = mended.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
+        at += escape;
+        match (unit(&mended, at), unit(&mended, at + 6)) {
+            (Some(0xD800..0xDC00), Some(0xDC00..0xE000)) => at += 12,
+            (Some(0xD800..0xE000), _) => {
+                mended.get_mut(at + 2..at + 6)?.copy_from_slice(b"fffd");
+                found = true;
+                at += 6;
+            }
+            _ => at += 2,
+        }
+    }
+    found.then_some(mended)
+}
+
+/// The code unit that is escaped there.
+fn unit(line: &[u8], at: usize) -> Option<u16> {
+    let digits = line.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_counted_outside_of_texts() {
+        let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(!is_too_deep(nested(DEPTH_LIMIT).as_bytes()), "as deep as is allowed");
+        assert!(is_too_deep(nested(DEPTH_LIMIT + 1).as_bytes()), "one deeper");
+        let text = format!(r#"{{"a":"\"{}"}}"#, "[".repeat(1000));
+        assert!(!is_too_deep(text.as_bytes()), "brackets in a text are text");
+    }
+
+    #[test]
+    fn half_a_pair_is_replaced_and_a_whole_one_is_kept() {
+        let parsed = |text: &str| parse(text.as_bytes());
+        assert_eq!(parsed(r#""a\ud800b""#), Some("a\u{fffd}b".into()));
+        assert_eq!(parsed(r#""\udc00\ud83d\ude42\\ud800""#), Some("\u{fffd}🙂\\ud800".into()));
+        assert_eq!(parsed("garbage \\ud800"), None);
+    }
+}
