@@ -3,8 +3,9 @@
 #![expect(clippy::doc_markdown, reason = "what --help prints is plain text, not Markdown")]
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Memory for AI agents that many processes write at once and that loses nothing it acknowledged.
 #[derive(Debug, Parser)]
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Recall(Recall),
     /// Store many turns from a file of JSON lines; safe to repeat
     Import(Import),
+    /// Be an MCP memory server on standard input and output, in place of the official one
+    Serve(Serve),
     /// Show what the store holds
     Stats,
     /// See it work: three processes write one store, one of them is killed, nothing is lost
@@ -107,6 +110,56 @@ pub(crate) struct Import {
     /// `-` reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The JSON Lines file of the official server, to go on with and to keep current; the store is FILE.unforget
+    /// [default: $MEMORY_FILE_PATH, else none]
+    #[arg(long, value_name = "FILE", conflicts_with = "store")]
+    pub(crate) memory_file: Option<PathBuf>,
+    /// How often each tool may be called: N/minute, strict (5/minute) or off
+    #[arg(long, value_name = "LIMIT", default_value = "off", value_parser = rate_limit)]
+    pub(crate) rate_limit: RateLimit,
+    /// How long a call may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// Print how a client is told of this server, and do not serve
+    #[arg(long, value_name = "CLIENT", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    pub(crate) print_config: Option<Client>,
+}
+
+/// A limit, or that there is none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RateLimit(pub(crate) Option<unforget_mcp::RateLimit>);
+
+fn rate_limit(text: &str) -> Result<RateLimit, String> {
+    match text {
+        "off" => Ok(RateLimit(None)),
+        _ => text.parse().map(|limit| RateLimit(Some(limit))).map_err(|_| {
+            "give a number of calls and `/minute`, as in 60/minute, or strict, or off".to_owned()
+        }),
+    }
+}
+
+/// The longest time a call may be given.
+const LONGEST: Duration = Duration::from_hours(1);
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds
+        .filter(|timeout| !timeout.is_zero() && *timeout <= LONGEST)
+        .ok_or_else(|| format!("give a number of seconds, more than 0 and at most {}", LONGEST.as_secs()))
+}
+
+/// Whose configuration is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Client {
+    All,
+    ClaudeCode,
+    ClaudeDesktop,
+    Cursor,
+    Vscode,
 }
 
 #[derive(Debug, Args)]

@@ -4,4 +4,5 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod recall;
 pub(crate) mod remember;
+pub(crate) mod serve;
 pub(crate) mod stats;

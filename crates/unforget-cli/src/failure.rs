@@ -92,6 +92,15 @@ impl From<unforget_memory::Error> for Failure {
     }
 }
 
+impl From<unforget_mcp::Error> for Failure {
+    fn from(error: unforget_mcp::Error) -> Self {
+        match error {
+            unforget_mcp::Error::Memory(error) => error.into(),
+            error => Self::new(("failure", exit::FAILURE), chain(&error), ""),
+        }
+    }
+}
+
 type Kind = ((&'static str, u8), String);
 
 /// What to do with a text that is too large.
@@ -173,7 +182,7 @@ fn chain(error: &dyn StdError) -> String {
 }
 
 /// The path as a shell reads it, so that a hint can be pasted.
-fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     let shown = path.display().to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
     if shown.chars().all(is_plain) { shown } else { format!("'{}'", shown.replace('\'', r"'\''")) }

@@ -33,6 +33,7 @@ fn run(cli: &Cli) -> Result<Report, Failure> {
         Command::Remember(args) => commands::remember::run(store, args),
         Command::Recall(args) => commands::recall::run(store, args),
         Command::Import(args) => commands::import::run(store, args),
+        Command::Serve(args) => commands::serve::run(store, args, cli.json),
         Command::Stats => commands::stats::run(store),
         Command::Tour(args) => tour::run(store, args, cli.json),
         Command::TourActor(args) => tour::actor::run(args),

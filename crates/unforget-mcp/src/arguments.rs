@@ -34,6 +34,17 @@ impl Field {
     pub(crate) const fn optional(name: &'static str, shape: Shape) -> Self {
         Self { name, shape, optional: true }
     }
+
+    #[cfg(test)]
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its JSON Schema, without what only people read.
+    #[cfg(test)]
+    pub(crate) fn schema(&self) -> Value {
+        self.shape.schema()
+    }
 }
 
 /// A step from a value into it.
@@ -123,6 +134,26 @@ impl Shape {
             Self::List(_) => "array",
             Self::Record(_) => "object",
             Self::Map => "record",
+        }
+    }
+}
+
+#[cfg(test)]
+impl Shape {
+    fn schema(self) -> Value {
+        use serde_json::json;
+
+        match self {
+            Self::Text => json!({"type": "string"}),
+            Self::Integer => json!({"type": "integer"}),
+            Self::List(items) => json!({"type": "array", "items": items.schema()}),
+            Self::Map => json!({"type": "object"}),
+            Self::Record(fields) => {
+                let properties: Map<_, _> =
+                    fields.iter().map(|field| (field.name.to_owned(), field.schema())).collect();
+                let required: Vec<_> = fields.iter().filter(|field| !field.optional).map(Field::name).collect();
+                json!({"type": "object", "properties": properties, "required": required})
+            }
         }
     }
 }

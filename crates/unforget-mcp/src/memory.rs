@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use unforget::Unforget;
+use unforget::{Graph, Unforget};
 
 /// What a server serves: a store, and a file that mirrors its graph if there is one.
 #[derive(Debug)]
@@ -15,6 +15,10 @@ impl Memory {
     /// A store without a mirror.
     pub fn new(store: Unforget) -> Self {
         Self { store }
+    }
+
+    pub(crate) fn graph(&self) -> Graph {
+        self.store.graph()
     }
 }
 

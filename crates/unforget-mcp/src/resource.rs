@@ -1,7 +1,12 @@
 //! The graph as a resource, whole or in pages.
 
 use rmcp::ErrorData;
-use rmcp::model::{ErrorCode, Resource, ResourceTemplate};
+use rmcp::model::{ErrorCode, ReadResourceResult, Resource, ResourceContents, ResourceTemplate};
+use serde::Serialize;
+use unforget::{Entity, GraphCursor, Relation};
+
+use crate::memory::Memory;
+use crate::tools::{Refusal, pretty};
 
 /// The whole graph.
 pub(crate) const URI: &str = "memory://knowledge-graph";
@@ -9,7 +14,7 @@ pub(crate) const URI: &str = "memory://knowledge-graph";
 const TEMPLATE: &str = "memory://knowledge-graph{?after,limit}";
 const JSON: &str = "application/json";
 
-/// How many entities a page has unless it is asked for more or fewer.
+/// How many entities and relations a page has unless it is asked for more or fewer.
 const PAGE: usize = 100;
 
 /// What a URI asks for.
@@ -27,8 +32,8 @@ pub(crate) fn list() -> Vec<Resource> {
 pub(crate) fn templates() -> Vec<ResourceTemplate> {
     let page = ResourceTemplate::new(TEMPLATE, "knowledge-graph-page").with_title("Knowledge Graph, in pages");
     let page = page.with_mime_type(JSON).with_description(
-        "A page of the knowledge graph in order of creation: `limit` entities with the relations that begin at them, \
-         after the page whose `next` is given as `after`",
+        "A part of the knowledge graph: at most `limit` entities and relations, all entities first, each in order of \
+         creation. Give the `next` of one part as the `after` of the following one; the last part has none",
     );
     vec![page]
 }
@@ -57,6 +62,34 @@ fn page(query: &str) -> Option<Wanted> {
         }
     }
     Some(Wanted::Page { after, limit })
+}
+
+/// A part of the graph as it is answered.
+#[derive(Serialize)]
+struct Part {
+    entities: Vec<Entity>,
+    relations: Vec<Relation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// Reads what was asked for, as JSON text. Blocks.
+pub(crate) fn read(memory: &Memory, wanted: Wanted, answer_limit: usize) -> Result<String, Refusal> {
+    let graph = memory.graph();
+    match wanted {
+        Wanted::Whole => pretty(&graph.read()?, answer_limit),
+        Wanted::Page { after, limit } => {
+            let after = after.map(|after| after.parse::<GraphCursor>()).transpose()?;
+            let page = graph.page(after, limit)?;
+            let next = page.next.map(|next| next.to_string());
+            pretty(&Part { entities: page.entities, relations: page.relations, next }, answer_limit)
+        }
+    }
+}
+
+/// The text as what was read from a URI.
+pub(crate) fn contents(uri: String, text: String) -> ReadResourceResult {
+    ReadResourceResult::new(vec![ResourceContents::text(text, uri).with_mime_type(JSON)])
 }
 
 /// Whether a scheme is at the beginning.

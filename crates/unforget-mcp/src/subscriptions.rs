@@ -1,6 +1,7 @@
 //! Who is told that the graph has changed, and when.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rmcp::model::{RequestId, ResourceUpdatedNotificationParam};
@@ -14,6 +15,7 @@ pub(crate) struct Subscriptions {
     subscribers: Mutex<Subscribers>,
     /// Held while subscribers are told, so that they are told of revisions in their order.
     told: tokio::sync::Mutex<u64>,
+    is_watched: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +45,11 @@ impl Subscriptions {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.with(|subscribers| subscribers.client.is_none() && subscribers.sinks.is_empty())
+    }
+
+    /// Answers true to the first who asks: it is to watch for changes.
+    pub(crate) fn begin_watching(&self) -> bool {
+        !self.is_watched.swap(true, Ordering::Relaxed)
     }
 
     /// Takes a revision for told; subscribers are told of later ones.

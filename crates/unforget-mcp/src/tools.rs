@@ -77,9 +77,8 @@ impl Tool {
 }
 
 impl Call {
-    fn arguments<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        // A clone of texts, which is nothing beside the commit.
-        T::deserialize(Value::Object(self.arguments.clone())).map_err(|error| Refusal::invalid(self.name, error))
+    fn arguments<T: DeserializeOwned>(self) -> Result<T, Refusal> {
+        T::deserialize(Value::Object(self.arguments)).map_err(|error| Refusal::invalid(self.name, error))
     }
 }
 

@@ -49,6 +49,6 @@ pub use unforget_memory::{
     ObservationsToDelete, PastEntity, PastObservation, PastRelation, Query, Rejected, Relation, Stored,
     parse_line,
 };
-pub use unforget_sqlite::{Check, Durability};
+pub use unforget_sqlite::{Changes, Check, Durability};
 /// The crates beneath, for what is not re-exported by name.
 pub use {unforget_context, unforget_fs, unforget_memory, unforget_sqlite};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use unforget_context::{Contexts, UserContext};
 use unforget_fs::SecureDir;
 use unforget_memory::{Graph, Memories};
-use unforget_sqlite::{Check, Database};
+use unforget_sqlite::{Changes, Check, Database};
 use unforget_sync::{InitError, Registry, Shared};
 
 use crate::{Create, Error, Options, Result};
@@ -90,6 +90,11 @@ impl Unforget {
     /// What is known about each user.
     pub fn contexts(&self) -> &Contexts<UserContext> {
         &self.store.contexts
+    }
+
+    /// Tells when something was committed to the store, by this process or another one.
+    pub fn changes(&self) -> Result<Changes> {
+        Ok(self.store.db.changes()?)
     }
 
     /// The directory of the store.

@@ -50,6 +50,7 @@ struct Remembered {
 }
 
 fn remember(memory: &Memory, call: Call) -> Result<Answer, Refusal> {
+    let answer_limit = call.answer_limit;
     let Remember { content, session, speaker, user } = call.arguments()?;
     let or_default = |name: Option<String>| name.unwrap_or_else(|| DEFAULT.to_owned());
     let mut turn = NewTurn::new(or_default(user), or_default(session), content);
@@ -57,7 +58,7 @@ fn remember(memory: &Memory, call: Call) -> Result<Answer, Refusal> {
         turn = turn.speaker(speaker);
     }
     let turn_id = memory.store.memories().remember(turn)?;
-    Answer::same(&Remembered { turn_id }, call.answer_limit)
+    Answer::same(&Remembered { turn_id }, answer_limit)
 }
 
 #[derive(Deserialize)]
@@ -98,10 +99,11 @@ impl From<Hit> for Found {
 }
 
 fn recall(memory: &Memory, call: Call) -> Result<Answer, Refusal> {
+    let (name, answer_limit) = (call.name, call.answer_limit);
     let Recall { query, limit, session, user } = call.arguments()?;
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=HIT_LIMIT).contains(&limit) {
-        return Err(Refusal::invalid(call.name, format!("`limit` is {limit}; give a number from 1 to {HIT_LIMIT}")));
+        return Err(Refusal::invalid(name, format!("`limit` is {limit}; give a number from 1 to {HIT_LIMIT}")));
     }
     let mut query = Query::new(query).limit(limit);
     if let Some(session) = session {
@@ -111,5 +113,5 @@ fn recall(memory: &Memory, call: Call) -> Result<Answer, Refusal> {
         query = query.user(user);
     }
     let hits = memory.store.memories().recall(&query)?.into_iter().map(Found::from).collect();
-    Answer::same(&Recalled { hits }, call.answer_limit)
+    Answer::same(&Recalled { hits }, answer_limit)
 }

@@ -1,0 +1,123 @@
+//! Carries calls out: on blocking threads, so that calls in flight share commits, and within their time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::service::{RequestContext, RoleServer};
+
+use crate::memory::{Memory, Opening};
+use crate::rate::Buckets;
+use crate::stop::Stop;
+use crate::subscriptions::Subscriptions;
+use crate::tools::{Answer, Effect, Refusal, Tool};
+use crate::transport::{InFlight, Slot};
+use crate::{Settings, watch};
+
+/// What the requests of a connection share.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    memory: Opening,
+    pub(crate) settings: Settings,
+    buckets: Buckets,
+    pub(crate) subscriptions: Arc<Subscriptions>,
+    in_flight: Arc<InFlight>,
+    pub(crate) stop: Stop,
+}
+
+/// What a piece of work does, as far as its limits are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// It has a whole answer in memory.
+    Reads,
+    Writes,
+}
+
+impl Calls {
+    pub(crate) fn new(memory: Opening, settings: Settings, in_flight: Arc<InFlight>, stop: Stop) -> Self {
+        let buckets = Buckets::new(settings.rate_limit);
+        Self { memory, settings, buckets, subscriptions: Arc::default(), in_flight, stop }
+    }
+
+    /// Calls a tool; what it changed is told to subscribers before it is answered.
+    pub(crate) async fn call(
+        &self,
+        tool: &'static Tool,
+        arguments: rmcp::model::JsonObject,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Answer, Refusal> {
+        let call = tool.call(arguments, self.settings.answer_limit)?;
+        self.buckets.take(tool.name).map_err(|(limit, wait)| too_often(tool.name, limit, wait))?;
+        let (work, is_change) = match tool.effect {
+            Effect::Reads => (Work::Reads, false),
+            Effect::Remembers => (Work::Writes, false),
+            Effect::ChangesTheGraph => (Work::Writes, !self.subscriptions.is_empty()),
+        };
+        let (answer, revision) = self
+            .run(tool.name, work, context, move |memory| {
+                let answer = tool.perform(memory, call)?;
+                // The change is committed: not to know its number must not make a failure of it.
+                let revision = is_change.then(|| memory.graph().revision().ok()).flatten();
+                Ok((answer, revision))
+            })
+            .await?;
+        if let Some(revision) = revision {
+            self.subscriptions.tell(revision).await;
+        }
+        Ok(answer)
+    }
+
+    /// Runs `f` on a blocking thread, unless its request is cancelled before it begins.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        name: &str,
+        work: Work,
+        context: &RequestContext<RoleServer>,
+        f: impl FnOnce(&Memory) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let slot = context.extensions.get::<Arc<Slot>>().cloned();
+        let cancelled = context.ct.clone();
+        let done = async {
+            if let (Work::Reads, Some(slot)) = (work, &slot) {
+                self.in_flight.admit_read(slot).await;
+            }
+            let memory = self.memory.opened().await?;
+            let thread = tokio::task::spawn_blocking(move || {
+                // Held here and not by who waits: the thread goes on when the time is over.
+                let _slot = slot;
+                if cancelled.is_cancelled() {
+                    return Err(Refusal("the call was cancelled before it began".to_owned()));
+                }
+                f(&memory)
+            });
+            thread.await.unwrap_or_else(|_| Err(Refusal("the call panicked; please report it".to_owned())))
+        };
+        match tokio::time::timeout(self.settings.timeout, done).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(too_slow(name, work, self.settings.timeout)),
+        }
+    }
+
+    /// Subscribers are told of what is committed from now on.
+    pub(crate) async fn begin_to_tell(&self, context: &RequestContext<RoleServer>) -> Result<(), Refusal> {
+        let (memory, revision) = self
+            .run("subscribe", Work::Writes, context, |memory| {
+                Ok((memory.store.clone(), memory.graph().revision()?))
+            })
+            .await?;
+        self.subscriptions.begin_at(revision).await;
+        watch::start(memory, Arc::clone(&self.subscriptions), self.stop.clone())
+    }
+}
+
+fn too_often(tool: &str, limit: crate::RateLimit, wait: Duration) -> Refusal {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    Refusal(format!("{tool} is limited to {limit}; try again in {seconds} s"))
+}
+
+fn too_slow(name: &str, work: Work, timeout: Duration) -> Refusal {
+    let advice = match work {
+        Work::Reads => "ask for less, or try again",
+        Work::Writes => "it may still be carried out, so look before you repeat it",
+    };
+    Refusal(format!("{name} was not done within {timeout:?}; {advice}"))
+}

@@ -1,0 +1,135 @@
+//! A connection from its beginning to its end.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::ServiceExt;
+use rmcp::service::{QuitReason, ServerInitializeError};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::calls::Calls;
+use crate::front::Front;
+use crate::memory::Opening;
+use crate::server::Handler;
+use crate::stop::Stop;
+use crate::transport::{InFlight, LineTransport, Reading};
+use crate::{Error, Memory, Result, Settings};
+
+/// How long blocking threads are waited for at the end. Nothing is left for them to do then that anybody waits for.
+const LEAVE: Duration = Duration::from_millis(100);
+
+/// How many threads carry calls out.
+const THREADS: usize = 64;
+
+/// Serves a memory over a pair of byte streams until the input ends or `stop` does.
+///
+/// The client is greeted while `open` still opens the memory; its calls wait. At the end no more is read, what is in
+/// flight is answered, and the store is shut down.
+///
+/// # Cancel safety
+///
+/// If it is dropped, calls in flight may be carried out and are not answered.
+///
+/// # Errors
+///
+/// [`Error::Memory`] if the memory cannot be opened or shut down. A client that goes away is no error.
+pub async fn serve(
+    open: impl FnOnce() -> unforget::Result<Memory> + Send + 'static,
+    input: impl AsyncRead + Unpin + Send + 'static,
+    output: impl AsyncWrite + Unpin + Send + 'static,
+    settings: Settings,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<()> {
+    let asked = Stop::new();
+    let failed = asked.clone();
+    let opening = Opening::start(open, move || failed.ask());
+    let in_flight = Arc::new(InFlight::new());
+    let reading = Reading { line_limit: settings.line_limit, drain: settings.drain, stop: asked.clone() };
+    let transport = LineTransport::start(input, output, Arc::clone(&in_flight), reading);
+    let calls = Arc::new(Calls::new(opening.clone(), settings, in_flight, asked.clone()));
+    let mut connection = std::pin::pin!(connection(Front::new(Handler::new(calls)), transport));
+    tokio::select! {
+        () = connection.as_mut() => {}
+        () = stop => {
+            asked.ask();
+            connection.await;
+        }
+    }
+    // Nothing is to be watched and nobody is to be told any more, however the connection ended.
+    asked.ask();
+    end(&opening).await
+}
+
+async fn connection<W>(front: Front, transport: LineTransport<W>)
+where
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    let ended = match front.serve(transport).await {
+        Ok(running) => running.waiting().await,
+        Err(ServerInitializeError::ConnectionClosed(_)) => return,
+        Err(error) => return crate::log(format_args!("the connection ended before it began: {error}")),
+    };
+    match ended {
+        Ok(QuitReason::JoinError(error)) | Err(error) => crate::log(format_args!("the connection broke: {error}")),
+        Ok(_) => {}
+    }
+}
+
+async fn end(opening: &Opening) -> Result<()> {
+    // A memory that is still being opened has nothing to be saved.
+    let Some(memory) = opening.now().transpose()? else { return Ok(()) };
+    let store = memory.store.clone();
+    drop(memory);
+    let closed = tokio::task::spawn_blocking(move || store.shutdown()).await;
+    Ok(closed.unwrap_or(Err(unforget::Error::Panicked))?)
+}
+
+/// Serves a memory over standard input and output until the input ends, or until SIGTERM or an interrupt.
+///
+/// Nothing but the protocol is written to standard output; what people are to know goes to standard error.
+///
+/// # Errors
+///
+/// [`Error::Memory`] if the memory cannot be opened or shut down, [`Error::Runtime`] if the process cannot have
+/// threads.
+pub fn serve_stdio(
+    open: impl FnOnce() -> unforget::Result<Memory> + Send + 'static,
+    settings: Settings,
+) -> Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().max_blocking_threads(THREADS).thread_name("unforget-mcp");
+    let runtime = runtime.build().map_err(Error::Runtime)?;
+    let served = runtime.block_on(async {
+        let (input, output) = rmcp::transport::stdio_pipes();
+        let stop = stop_signal().map_err(Error::Runtime)?;
+        serve(open, input, output, settings, stop).await
+    });
+    // A thread that reads from a terminal, or writes to who does not read, cannot be told to end.
+    runtime.shutdown_timeout(LEAVE);
+    served
+}
+
+/// Ends when the process is asked to end.
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    {
+        Ok(async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+}
