@@ -151,7 +151,8 @@ impl Shape {
             Self::Record(fields) => {
                 let properties: Map<_, _> =
                     fields.iter().map(|field| (field.name.to_owned(), field.schema())).collect();
-                let required: Vec<_> = fields.iter().filter(|field| !field.optional).map(Field::name).collect();
+                let required: Vec<_> =
+                    fields.iter().filter(|field| !field.optional).map(Field::name).collect();
                 json!({"type": "object", "properties": properties, "required": required})
             }
         }

@@ -22,6 +22,7 @@ pub(crate) struct Calls {
     pub(crate) subscriptions: Arc<Subscriptions>,
     in_flight: Arc<InFlight>,
     pub(crate) stop: Stop,
+    given_up: Stop,
 }
 
 /// What a piece of work does, as far as its limits are concerned.
@@ -33,9 +34,16 @@ pub(crate) enum Work {
 }
 
 impl Calls {
-    pub(crate) fn new(memory: Opening, settings: Settings, in_flight: Arc<InFlight>, stop: Stop) -> Self {
+    /// Work for a connection that reads no more once it was asked to `stop`, and that answers what is not done by then
+    /// when it has `given_up`.
+    pub(crate) fn new(
+        memory: Opening,
+        settings: Settings,
+        in_flight: Arc<InFlight>,
+        (stop, given_up): (Stop, Stop),
+    ) -> Self {
         let buckets = Buckets::new(settings.rate_limit);
-        Self { memory, settings, buckets, subscriptions: Arc::default(), in_flight, stop }
+        Self { memory, settings, buckets, subscriptions: Arc::default(), in_flight, stop, given_up }
     }
 
     /// Calls a tool; what it changed is told to subscribers before it is answered.
@@ -91,21 +99,31 @@ impl Calls {
             });
             thread.await.unwrap_or_else(|_| Err(Refusal("the call panicked; please report it".to_owned())))
         };
-        match tokio::time::timeout(self.settings.timeout, done).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(too_slow(name, work, self.settings.timeout)),
+        tokio::select! {
+            outcome = done => outcome,
+            () = tokio::time::sleep(self.settings.timeout) => Err(too_slow(name, work, self.settings.timeout)),
+            () = self.given_up.asked() => {
+                Err(Refusal(format!("the server ended before {name} was done; look before you repeat it")))
+            }
         }
     }
 
-    /// Subscribers are told of what is committed from now on.
-    pub(crate) async fn begin_to_tell(&self, context: &RequestContext<RoleServer>) -> Result<(), Refusal> {
-        let (memory, revision) = self
-            .run("subscribe", Work::Writes, context, |memory| {
-                Ok((memory.store.clone(), memory.graph().revision()?))
-            })
-            .await?;
-        self.subscriptions.begin_at(revision).await;
-        watch::start(memory, Arc::clone(&self.subscriptions), self.stop.clone())
+    /// Begins to watch for changes, and answers the revision after which none is missed.
+    pub(crate) async fn watch(&self, context: &RequestContext<RoleServer>) -> Result<u64, Refusal> {
+        let (subscriptions, stop) = (Arc::clone(&self.subscriptions), self.stop.clone());
+        self.run("subscribing", Work::Writes, context, |memory| {
+            watch::start(memory.store.clone(), subscriptions, stop)?;
+            Ok(memory.graph().revision()?)
+        })
+        .await
+    }
+
+    /// Tells subscribers of the present revision if they do not know of it.
+    pub(crate) async fn tell(&self, context: &RequestContext<RoleServer>) -> Result<(), Refusal> {
+        let revision =
+            self.run("subscribing", Work::Writes, context, |memory| Ok(memory.graph().revision()?)).await?;
+        self.subscriptions.tell(revision).await;
+        Ok(())
     }
 }
 

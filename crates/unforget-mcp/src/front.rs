@@ -26,8 +26,11 @@ impl Service<RoleServer> for Front {
     async fn handle_request(
         &self,
         request: ClientRequest,
-        context: RequestContext<RoleServer>,
+        mut context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
+        if matches!(request, ClientRequest::SubscriptionsListenRequest(_)) {
+            self.handler.before_listening(&mut context).await?;
+        }
         match self.handler.handle_request(request, context).await {
             Ok(ServerResult::ListToolsResult(list)) => with_tools(&list),
             Ok(result) => Ok(result),

@@ -44,7 +44,9 @@ pub(crate) fn read(line: &[u8]) -> Said {
         return refuse_line(format!("arrays and objects are more than {DEPTH_LIMIT} deep in each other"));
     }
     let message = match parse(line) {
-        Some(Value::Object(message)) if message.get("jsonrpc").is_some_and(|version| version == "2.0") => message,
+        Some(Value::Object(message)) if message.get("jsonrpc").is_some_and(|version| version == "2.0") => {
+            message
+        }
         _ => return Said::Nothing,
     };
     let id = message.get("id").and_then(|id| serde_json::from_value::<RequestId>(id.clone()).ok());
@@ -83,7 +85,8 @@ fn typed(message: Map<String, Value>) -> Said {
 /// A call, without the copies that the general way makes of large arguments.
 fn call(mut message: Map<String, Value>, id: RequestId) -> Said {
     let Some(Value::Object(mut parameters)) = message.remove("params") else { return Said::Nothing };
-    let (Some(Value::String(name)), arguments) = (parameters.remove("name"), parameters.remove("arguments")) else {
+    let (Some(Value::String(name)), arguments) = (parameters.remove("name"), parameters.remove("arguments"))
+    else {
         return Said::Nothing;
     };
     let mut call = CallToolRequestParams::new(name);

@@ -30,7 +30,8 @@ pub(crate) fn list() -> Vec<Resource> {
 }
 
 pub(crate) fn templates() -> Vec<ResourceTemplate> {
-    let page = ResourceTemplate::new(TEMPLATE, "knowledge-graph-page").with_title("Knowledge Graph, in pages");
+    let page =
+        ResourceTemplate::new(TEMPLATE, "knowledge-graph-page").with_title("Knowledge Graph, in pages");
     let page = page.with_mime_type(JSON).with_description(
         "A part of the knowledge graph: at most `limit` entities and relations, all entities first, each in order of \
          creation. Give the `next` of one part as the `after` of the following one; the last part has none",
@@ -47,9 +48,9 @@ pub(crate) fn wanted(uri: &str) -> Result<Wanted, ErrorData> {
         return Err(ErrorData::new(ErrorCode::INTERNAL_ERROR, "Invalid URL", None));
     }
     let query = uri.strip_prefix(URI).and_then(|rest| rest.strip_prefix('?'));
-    query.and_then(page).ok_or_else(|| {
-        ErrorData::invalid_params(format!("MCP error -32602: Resource {uri} not found"), None)
-    })
+    query
+        .and_then(page)
+        .ok_or_else(|| ErrorData::invalid_params(format!("MCP error -32602: Resource {uri} not found"), None))
 }
 
 fn page(query: &str) -> Option<Wanted> {
@@ -110,7 +111,9 @@ mod tests {
         assert_eq!(wanted(URI).ok(), Some(Wanted::Whole));
         assert_eq!(wanted("memory://knowledge-graph?").ok(), Some(page(None, PAGE)));
         assert_eq!(wanted("memory://knowledge-graph?limit=7&after=x9").ok(), Some(page(Some("x9"), 7)));
-        for wrong in ["memory://else", "memory://knowledge-graph?limit=0", "memory://knowledge-graph?a=b", "nothing"] {
+        for wrong in
+            ["memory://else", "memory://knowledge-graph?limit=0", "memory://knowledge-graph?a=b", "nothing"]
+        {
             assert!(wanted(wrong).is_err(), "{wrong}");
         }
     }

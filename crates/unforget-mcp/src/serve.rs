@@ -41,13 +41,18 @@ pub async fn serve(
     settings: Settings,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<()> {
-    let asked = Stop::new();
+    let (asked, given_up) = (Stop::new(), Stop::new());
     let failed = asked.clone();
     let opening = Opening::start(open, move || failed.ask());
     let in_flight = Arc::new(InFlight::new());
-    let reading = Reading { line_limit: settings.line_limit, drain: settings.drain, stop: asked.clone() };
+    let reading = Reading {
+        line_limit: settings.line_limit,
+        drain: settings.drain,
+        stop: asked.clone(),
+        given_up: given_up.clone(),
+    };
     let transport = LineTransport::start(input, output, Arc::clone(&in_flight), reading);
-    let calls = Arc::new(Calls::new(opening.clone(), settings, in_flight, asked.clone()));
+    let calls = Arc::new(Calls::new(opening.clone(), settings, in_flight, (asked.clone(), given_up)));
     let mut connection = std::pin::pin!(connection(Front::new(Handler::new(calls)), transport));
     tokio::select! {
         () = connection.as_mut() => {}
@@ -71,7 +76,9 @@ where
         Err(error) => return crate::log(format_args!("the connection ended before it began: {error}")),
     };
     match ended {
-        Ok(QuitReason::JoinError(error)) | Err(error) => crate::log(format_args!("the connection broke: {error}")),
+        Ok(QuitReason::JoinError(error)) | Err(error) => {
+            crate::log(format_args!("the connection broke: {error}"))
+        }
         Ok(_) => {}
     }
 }
@@ -116,7 +123,8 @@ fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
     {
         use tokio::signal::unix::{SignalKind, signal};
 
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         Ok(async move {
             tokio::select! {
                 _ = terminate.recv() => {}

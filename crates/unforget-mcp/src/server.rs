@@ -13,8 +13,8 @@ use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
 
 use crate::calls::{Calls, Work};
-use crate::tools::{self, Answer, Refusal};
 use crate::resource;
+use crate::tools::{self, Answer, Refusal};
 
 /// The handler of one connection.
 #[derive(Debug, Clone)]
@@ -22,9 +22,24 @@ pub(crate) struct Handler {
     calls: Arc<Calls>,
 }
 
+/// The revision at which a listener was acknowledged.
+#[derive(Debug, Clone, Copy)]
+struct Acknowledged(u64);
+
 impl Handler {
     pub(crate) fn new(calls: Arc<Calls>) -> Self {
         Self { calls }
+    }
+
+    /// Prepares for a listener. rmcp acknowledges it before it calls [`listen`](ServerHandler::listen), and from the
+    /// acknowledgement on no change may be missed.
+    pub(crate) async fn before_listening(
+        &self,
+        context: &mut RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let known = self.calls.watch(context).await.map_err(failed)?;
+        context.extensions.insert(Acknowledged(known));
+        Ok(())
     }
 
     async fn answer(
@@ -107,10 +122,13 @@ impl ServerHandler for Handler {
 
     /// Tells of changes until the client cancels or the server ends.
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        let wants_graph = subscription.accepted().resource_subscriptions.as_ref().is_some_and(|uris| !uris.is_empty());
-        if wants_graph {
-            self.calls.begin_to_tell(subscription.request_context()).await.map_err(failed)?;
-            self.calls.subscriptions.listen(subscription.sink().clone());
+        let context = subscription.request_context();
+        let wants_graph =
+            subscription.accepted().resource_subscriptions.as_ref().is_some_and(|uris| !uris.is_empty());
+        if let (true, Some(Acknowledged(known))) = (wants_graph, context.extensions.get()) {
+            self.calls.subscriptions.listen(subscription.sink().clone(), *known);
+            // What has changed since the client was promised to be told.
+            self.calls.tell(context).await.map_err(failed)?;
         }
         tokio::select! {
             () = subscription.cancelled() => {}
@@ -128,8 +146,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         if request.uri == resource::URI {
-            self.calls.begin_to_tell(&context).await.map_err(failed)?;
-            self.calls.subscriptions.subscribe(context.peer);
+            let known = self.calls.watch(&context).await.map_err(failed)?;
+            self.calls.subscriptions.subscribe(context.peer, known);
         }
         Ok(())
     }

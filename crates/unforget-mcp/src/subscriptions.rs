@@ -9,34 +9,51 @@ use rmcp::service::{Peer, RoleServer, SubscriptionSink};
 
 use crate::resource;
 
-/// The subscribers of a connection, and the revision of the graph of which they were told last.
+/// The subscribers of a connection, each with the revision of the graph of which it knows.
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
     subscribers: Mutex<Subscribers>,
     /// Held while subscribers are told, so that they are told of revisions in their order.
-    told: tokio::sync::Mutex<u64>,
+    telling: tokio::sync::Mutex<()>,
     is_watched: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Subscribers {
     /// The client, if it subscribed with `resources/subscribe`.
-    client: Option<Peer<RoleServer>>,
+    client: Option<Subscriber<Peer<RoleServer>>>,
     /// One for each `subscriptions/listen`.
-    sinks: HashMap<RequestId, SubscriptionSink>,
+    sinks: HashMap<RequestId, Subscriber<SubscriptionSink>>,
+}
+
+#[derive(Debug)]
+struct Subscriber<T> {
+    to: T,
+    known: u64,
+}
+
+impl<T: Clone> Subscriber<T> {
+    /// Whom to tell of a revision, if it is news.
+    fn learn(&mut self, revision: u64) -> Option<T> {
+        let is_news = revision > self.known;
+        self.known = revision.max(self.known);
+        is_news.then(|| self.to.clone())
+    }
 }
 
 impl Subscriptions {
-    pub(crate) fn subscribe(&self, client: Peer<RoleServer>) {
-        self.with(|subscribers| subscribers.client = Some(client));
+    /// The client, which knows of a revision, is to be told of later ones.
+    pub(crate) fn subscribe(&self, to: Peer<RoleServer>, known: u64) {
+        self.with(|subscribers| subscribers.client = Some(Subscriber { to, known }));
     }
 
     pub(crate) fn unsubscribe(&self) {
         self.with(|subscribers| subscribers.client = None);
     }
 
-    pub(crate) fn listen(&self, sink: SubscriptionSink) {
-        self.with(|subscribers| subscribers.sinks.insert(sink.id().clone(), sink));
+    /// A listener, which knows of a revision, is to be told of later ones.
+    pub(crate) fn listen(&self, to: SubscriptionSink, known: u64) {
+        self.with(|subscribers| subscribers.sinks.insert(to.id().clone(), Subscriber { to, known }));
     }
 
     pub(crate) fn stop_listening(&self, id: &RequestId) {
@@ -52,26 +69,18 @@ impl Subscriptions {
         !self.is_watched.swap(true, Ordering::Relaxed)
     }
 
-    /// Takes a revision for told; subscribers are told of later ones.
-    pub(crate) async fn begin_at(&self, revision: u64) {
-        let mut told = self.told.lock().await;
-        *told = revision.max(*told);
-    }
-
-    /// Tells all subscribers that the graph has changed, unless they were told of this revision or a later one.
+    /// Tells all who do not know that the graph has changed.
     pub(crate) async fn tell(&self, revision: u64) {
-        let mut told = self.told.lock().await;
-        if revision <= *told {
-            return;
-        }
-        *told = revision;
+        let _in_order = self.telling.lock().await;
         let (client, sinks) = self.with(|subscribers| {
-            (subscribers.client.clone(), subscribers.sinks.values().cloned().collect::<Vec<_>>())
+            let client = subscribers.client.as_mut().and_then(|client| client.learn(revision));
+            let sinks = subscribers.sinks.values_mut().filter_map(|sink| sink.learn(revision));
+            (client, sinks.collect::<Vec<_>>())
         });
+        // Telling can only fail when the connection has ended, and then nobody is there to be told.
         if let Some(client) = client {
-            let changed = ResourceUpdatedNotificationParam::new(resource::URI);
-            // It can only fail when the connection has ended, and then nobody is there to be told.
-            let _ended = client.notify_resource_updated(changed).await;
+            let _ended =
+                client.notify_resource_updated(ResourceUpdatedNotificationParam::new(resource::URI)).await;
         }
         for sink in sinks {
             let _ended = sink.notify_resource_updated(resource::URI).await;

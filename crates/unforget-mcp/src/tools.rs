@@ -58,7 +58,9 @@ pub(crate) fn definitions() -> serde_json::Result<Vec<Value>> {
 /// Finds a tool.
 pub(crate) fn named(name: &str) -> Result<&'static Tool, Refusal> {
     let mut tools = official::TOOLS.iter().chain(&own::TOOLS);
-    tools.find(|tool| tool.name == name).ok_or_else(|| Refusal(format!("MCP error -32602: Tool {name} not found")))
+    tools
+        .find(|tool| tool.name == name)
+        .ok_or_else(|| Refusal(format!("MCP error -32602: Tool {name} not found")))
 }
 
 impl Tool {
@@ -139,15 +141,19 @@ mod tests {
     /// A schema without what only people read.
     fn stripped(properties: &JsonObject) -> Value {
         let strip = |(name, schema): (&String, &Value)| {
-            let kept = schema.as_object().expect("a schema is an object").iter().filter_map(|(key, value)| {
-                let value = match key.as_str() {
-                    "type" | "required" => value.clone(),
-                    "items" => stripped(&[("items".to_owned(), value.clone())].into_iter().collect())["items"].clone(),
-                    "properties" => stripped(value.as_object().expect("properties")),
-                    _ => return None,
-                };
-                Some((key.clone(), value))
-            });
+            let kept =
+                schema.as_object().expect("a schema is an object").iter().filter_map(|(key, value)| {
+                    let value = match key.as_str() {
+                        "type" | "required" => value.clone(),
+                        "items" => {
+                            stripped(&[("items".to_owned(), value.clone())].into_iter().collect())["items"]
+                                .clone()
+                        }
+                        "properties" => stripped(value.as_object().expect("properties")),
+                        _ => return None,
+                    };
+                    Some((key.clone(), value))
+                });
             (name.clone(), Value::Object(kept.collect()))
         };
         Value::Object(properties.iter().map(strip).collect())

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, GetExtensions, GetMeta, JsonRpcMessage,
-    JsonRpcRequest, ProtocolVersion, ServerJsonRpcMessage,
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, GetExtensions, GetMeta,
+    JsonRpcMessage, JsonRpcRequest, ProtocolVersion, ServerJsonRpcMessage,
 };
 use rmcp::service::RoleServer;
 use rmcp::transport::Transport;
@@ -23,6 +23,9 @@ pub(crate) use self::flight::{InFlight, Slot};
 use self::lines::{Line, Lines};
 use crate::message::{self, Said};
 use crate::stop::Stop;
+
+/// How long a client that does not read is waited for at the end.
+const FLUSH: Duration = Duration::from_secs(1);
 
 /// The server's side of a connection over a pair of byte streams.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub(crate) struct Reading {
     pub(crate) drain: Duration,
     /// Asked for: stop reading. Said: reading has ended.
     pub(crate) stop: Stop,
+    /// Said: what is in flight is not waited for any more.
+    pub(crate) given_up: Stop,
 }
 
 impl<W: AsyncWrite + Unpin + Send + 'static> LineTransport<W> {
@@ -58,7 +63,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> LineTransport<W> {
             line_limit: reading.line_limit,
             is_opened: false,
         };
-        tokio::spawn(reader.run(input, reading.stop, reading.drain));
+        tokio::spawn(reader.run(input, reading));
         Self { messages, output, in_flight }
     }
 }
@@ -88,9 +93,10 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for LineTrans
         self.messages.recv().await
     }
 
-    /// Waits for what is being written, so that no line ends in its middle.
+    /// Waits for what is being written, so that no line ends in its middle, unless the client does not read.
     async fn close(&mut self) -> io::Result<()> {
-        self.output.stream.lock().await.flush().await
+        let flush = async { self.output.stream.lock().await.flush().await };
+        tokio::time::timeout(FLUSH, flush).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -130,17 +136,20 @@ struct Reader<W> {
 
 impl<W: AsyncWrite + Unpin + Send + 'static> Reader<W> {
     /// Reads until the end of the input or until asked to stop, then waits for what is in flight.
-    async fn run(mut self, input: impl AsyncRead + Unpin + Send, stop: Stop, drain: Duration) {
+    async fn run(mut self, input: impl AsyncRead + Unpin + Send, reading: Reading) {
         let mut lines = Lines::new(input, self.line_limit);
         tokio::select! {
-            () = stop.asked() => {}
+            () = reading.stop.asked() => {}
             _ended = self.read(&mut lines) => {}
         }
-        stop.ask();
+        reading.stop.ask();
         // The connection ends when the sender of messages is dropped, so its end waits for the answers.
-        if !self.in_flight.drained(drain).await {
-            crate::log(format_args!("some calls were still in flight after {drain:?} and are not answered"));
+        if self.in_flight.drained(reading.drain).await {
+            return;
         }
+        reading.given_up.ask();
+        let drain = reading.drain;
+        crate::log(format_args!("some calls were not done {drain:?} after the end and are given up"));
     }
 
     async fn read(&mut self, lines: &mut Lines<impl AsyncRead + Unpin>) -> Option<()> {
@@ -149,7 +158,12 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Reader<W> {
                 Line::Whole(line) => (message::read(&line), line.len()),
                 Line::TooLong => {
                     let limit = self.line_limit;
-                    (message::refuse_line(format!("the line is longer than {limit} bytes; send less at once")), 0)
+                    (
+                        message::refuse_line(format!(
+                            "the line is longer than {limit} bytes; send less at once"
+                        )),
+                        0,
+                    )
                 }
             };
             match said {

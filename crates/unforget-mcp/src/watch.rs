@@ -13,7 +13,8 @@ use crate::tools::Refusal;
 /// How long the watching thread goes without looking whether it is to end.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Begins to tell subscribers of changes, whoever makes them. Has to be called on a runtime.
+/// Begins to tell subscribers of changes, whoever makes them, unless somebody has begun already. Has to be called on a
+/// thread of a runtime.
 pub(crate) fn start(store: Unforget, subscriptions: Arc<Subscriptions>, stop: Stop) -> Result<(), Refusal> {
     let changes = store.changes()?;
     if !subscriptions.begin_watching() {

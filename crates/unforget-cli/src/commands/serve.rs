@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) fn run(flag: Option<&Path>, args: &Serve, json: bool) -> Result<Report, Failure> {
     let place = Place::choose(flag, args.memory_file.as_deref())?;
     if let Some(client) = args.print_config {
-        return Configuration::of_this_program(&place, args)?.report(client);
+        return Ok(Configuration::of_this_program(&place, args)?.report(client));
     }
     if json {
         return Err(Failure::new(

@@ -103,7 +103,10 @@ fn recall(memory: &Memory, call: Call) -> Result<Answer, Refusal> {
     let Recall { query, limit, session, user } = call.arguments()?;
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=HIT_LIMIT).contains(&limit) {
-        return Err(Refusal::invalid(name, format!("`limit` is {limit}; give a number from 1 to {HIT_LIMIT}")));
+        return Err(Refusal::invalid(
+            name,
+            format!("`limit` is {limit}; give a number from 1 to {HIT_LIMIT}"),
+        ));
     }
     let mut query = Query::new(query).limit(limit);
     if let Some(session) = session {

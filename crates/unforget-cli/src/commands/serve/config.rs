@@ -20,8 +20,8 @@ impl Configuration {
     /// The command line that serves as this one would. Everything in it is spelled out, since clients start servers
     /// with an environment and in a directory of their own.
     pub(super) fn of_this_program(place: &Place, args: &Serve) -> Result<Self, Failure> {
-        let command =
-            std::env::current_exe().map_err(|error| Failure::io("find", Path::new("this program"), &error))?;
+        let command = std::env::current_exe()
+            .map_err(|error| Failure::io("find", Path::new("this program"), &error))?;
         let (flag, path) = match place {
             Place::Store(directory) => ("--store", directory),
             Place::File(file) => ("--memory-file", file),
@@ -38,7 +38,7 @@ impl Configuration {
     }
 
     /// The configuration of one client, or of all.
-    pub(super) fn report(&self, client: Client) -> Result<Report, Failure> {
+    pub(super) fn report(&self, client: Client) -> Report {
         let wanted = CLIENTS.iter().filter(|(of, ..)| client == Client::All || client == *of);
         let shown = wanted.clone().map(|(of, place, _)| format!("{place}\n\n{}\n", self.text(*of)));
         let text = match client {
@@ -46,7 +46,7 @@ impl Configuration {
             one => self.text(one),
         };
         let data = wanted.map(|(of, _, key)| ((*key).to_owned(), self.data(*of))).collect();
-        Ok(Report::new(Value::Object(data), text))
+        Report::new(Value::Object(data), text)
     }
 
     fn text(&self, client: Client) -> String {

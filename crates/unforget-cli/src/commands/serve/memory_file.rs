@@ -26,7 +26,10 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Failure> {
     } else {
         return Err(Failure::new(
             ("usage", exit::USAGE),
-            format!("the memory file {} is relative to wherever this is started, and it is not there", path.display()),
+            format!(
+                "the memory file {} is relative to wherever this is started, and it is not there",
+                path.display()
+            ),
             format!("give an absolute path in --memory-file or {VARIABLE}; ~ is your home directory"),
         ));
     };
