@@ -1,5 +1,7 @@
 //! The same calls to both servers, and every answer that differs.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::calls::{Call, drawn, scripted};
@@ -12,17 +14,16 @@ pub(crate) fn run(programs: &[Program], effort: Effort) {
         println!("  it takes both servers");
         return;
     };
-    let (alike, differing) = compare(ours, theirs, scripted());
-    println!("  written calls: {alike} answers are the same, {differing} differ");
-    let (alike, differing) = compare(ours, theirs, drawn(if effort.smoke { 50 } else { 2_000 }));
-    println!("  drawn calls:   {alike} answers are the same, {differing} differ");
+    compare("written", ours, theirs, scripted());
+    compare("drawn", ours, theirs, drawn(if effort.smoke { 50 } else { 2_000 }));
 }
 
-fn compare(ours: &Program, theirs: &Program, calls: Vec<Call>) -> (usize, usize) {
+fn compare(name: &str, ours: &Program, theirs: &Program, calls: Vec<Call>) {
     let (here, there) = (fresh_dir(), fresh_dir());
     let mut ours = Server::start(ours, &here.path().join("memory.jsonl"));
     let mut theirs = Server::start(theirs, &there.path().join("memory.jsonl"));
-    let (mut alike, mut differing) = (0, 0);
+    let (mut alike, mut expected) = (0, BTreeMap::new());
+    let (all, mut unexpected) = (calls.len(), 0);
     for call in calls {
         let [one, other] = [&mut ours, &mut theirs].map(|server| {
             let asked = server.ask(call.method, &call.params);
@@ -30,13 +31,18 @@ fn compare(ours: &Program, theirs: &Program, calls: Vec<Call>) -> (usize, usize)
         });
         if one == other {
             alike += 1;
-            continue;
+        } else if let Some(reason) = call.differs {
+            *expected.entry(reason).or_insert(0) += 1;
+        } else {
+            unexpected += 1;
+            println!("  {} {}", call.method, call.params);
+            println!("    ours:   {}\n    theirs: {}", shortened(&one), shortened(&other));
         }
-        differing += 1;
-        println!("  {} {} ({})", call.method, call.params, call.differs.unwrap_or("NOT EXPECTED"));
-        println!("    ours:   {}\n    theirs: {}", shortened(&one), shortened(&other));
     }
-    (alike, differing)
+    println!("  {name}: {alike} of {all} answers are the same, {unexpected} differ without a known reason");
+    for (reason, count) in expected {
+        println!("    {count} differ: {reason}");
+    }
 }
 
 /// What of an answer is the contract: everything but its number.
