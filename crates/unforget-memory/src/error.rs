@@ -28,6 +28,30 @@ pub enum Error {
         /// The largest size that is allowed.
         limit: usize,
     },
+    /// A list of the input has more items than the store takes at once.
+    #[error("field `{field}` has {items} items; at most {limit} are allowed, so send them in several calls")]
+    TooMany {
+        /// The field.
+        field: &'static str,
+        /// How many there are.
+        items: usize,
+        /// The largest number that is allowed.
+        limit: usize,
+    },
+    /// The graph has no entity of that name.
+    #[error("Entity with name {name} not found")]
+    EntityNotFound {
+        /// The name.
+        name: String,
+    },
+    /// A file could not be read.
+    #[error("cannot read line {line} of the file: {reason}")]
+    Unreadable {
+        /// The line that was being read, counted from 1.
+        line: u64,
+        /// What the system said.
+        reason: String,
+    },
     /// This user's turn of that id is stored already, in that layer.
     #[error("turn `{turn_id}` is stored already in layer `{layer}`; leave out the id to get a new one")]
     Duplicate {

@@ -29,9 +29,11 @@
 
 mod context_store;
 mod error;
+mod graph;
 mod index;
 mod line;
 mod memories;
+mod outbox;
 mod query;
 mod recall;
 mod remember;
@@ -41,6 +43,11 @@ mod turn_id;
 
 pub use crate::context_store::{CONTEXT_LIMIT, SqliteContexts};
 pub use crate::error::{Error, Result};
+pub use crate::graph::{
+    AddedObservations, Deleted, Entity, GRAPH_NAME_LIMIT, Graph, GraphCursor, GraphPage, ITEM_LIMIT,
+    Imported, KnowledgeGraph, LINE_LIMIT, NewObservations, OBSERVATION_LIMIT, ObservationsToDelete,
+    PAGE_BYTES, PastEntity, PastObservation, PastRelation, QUERY_LIMIT, RANKED_LIMIT, Rejected, Relation,
+};
 pub use crate::line::parse_line;
 pub use crate::memories::{CONTENT_LIMIT, Memories, Stats};
 pub use crate::recall::{DEFAULT_LIMIT, HIT_LIMIT, Hit, Query};

@@ -24,17 +24,22 @@ const STOP_WORDS: [&str; 124] = [
 /// word may match, since people ask with other words than they answered with; ranking does the rest. A text of stop
 /// words alone is looked for as it is.
 pub(crate) fn any_of(text: &str) -> Result<String> {
+    let words = words(text);
+    if words.is_empty() {
+        return Err(Error::EmptyQuery);
+    }
+    Ok(words.join(" OR "))
+}
+
+/// The words that are looked for in `text`, each as a quoted FTS5 string.
+pub(crate) fn words(text: &str) -> Vec<String> {
     let lowered = text.to_lowercase();
     let all = || lowered.split(|c: char| !c.is_alphanumeric() && !is_mark(c)).filter(|word| has_letter(word));
     let mut words = distinct(all().filter(|word| !STOP_WORDS.contains(word)));
     if words.is_empty() {
         words = distinct(all());
     }
-    if words.is_empty() {
-        return Err(Error::EmptyQuery);
-    }
-    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    Ok(quoted.join(" OR "))
+    words.iter().map(|word| format!("\"{word}\"")).collect()
 }
 
 fn distinct<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {

@@ -1,8 +1,8 @@
 //! The tables of a store.
 
-use unforget_sqlite::Schema;
+use unforget_sqlite::{Pending, Result, Schema, WriteTx};
 
-use crate::index;
+use crate::{graph, index};
 
 /// "unfg": marks the files of this crate.
 const APPLICATION_ID: i32 = 0x756e_6667;
@@ -13,7 +13,16 @@ const APPLICATION_ID: i32 = 0x756e_6667;
 /// vacuumed, and a reused one would attach the full-text row of a deleted turn to a new one.
 /// `memory_fts` keeps no text of its own (`content=''`); `near` holds a turn's date and its neighbours in the session.
 /// `meta.context_seq` numbers the changes of `contexts` in commit order and never runs backwards, also when rows go.
-pub(crate) static SCHEMA: Schema = Schema::new(&["
+pub(crate) static SCHEMA: Schema =
+    Schema::new(&[MEMORIES, GRAPH]).application_id(APPLICATION_ID).batch_end(write_pending);
+
+/// Brings the full-text indexes up to date for what a batch marked.
+fn write_pending(tx: &WriteTx<'_>, pending: &[Pending]) -> Result<()> {
+    index::write_pending(tx, pending)?;
+    graph::index::write_pending(tx, pending)
+}
+
+const MEMORIES: &str = "
 CREATE TABLE memory_nodes(
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     turn_id       TEXT NOT NULL,
@@ -47,6 +56,70 @@ CREATE TABLE meta(
     value INTEGER NOT NULL
 ) STRICT;
 INSERT INTO meta(key, value) VALUES ('context_seq', 0);
-"])
-.application_id(APPLICATION_ID)
-.batch_end(index::write_pending);
+";
+
+/// A row of `entities`, `observations` or `relations` is what was true from `valid_from_ms` until `valid_to_ms`; what
+/// is true now has none. So the unique indexes are of those, and what has passed has indexes of its own, which cost
+/// nothing before.
+///
+/// Relations name their ends, since files of the official server may hold some to entities that do not exist.
+/// `observations.digest` is eight bytes of the content's SHA-256: one entity may have many observations, and looking
+/// for one of them must not read all. It is not unique, since an entity may be created with the same observation twice.
+///
+/// The rows of `graph_text` and `graph_words` are pieces: 2 * id of an entity, 2 * id + 1 of an observation; nothing
+/// is found that begins in one piece and ends in another. `graph_text` holds them lower-cased, for substrings.
+///
+/// A row of `outbox` is the line of an entity (slot 2 * id) or relation (slot 2 * id + 1) as a change left it, for those
+/// who keep the graph somewhere else too (`mirrors`); no line means that it is gone.
+/// `meta.graph_revision` counts the changes.
+const GRAPH: &str = "
+CREATE TABLE entities(
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    name          TEXT NOT NULL,
+    entity_type   TEXT NOT NULL,
+    valid_from_ms INTEGER NOT NULL,
+    valid_to_ms   INTEGER
+) STRICT;
+CREATE UNIQUE INDEX idx_entities_name ON entities(name) WHERE valid_to_ms IS NULL;
+CREATE INDEX idx_entities_past ON entities(name) WHERE valid_to_ms IS NOT NULL;
+CREATE TABLE observations(
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    entity        INTEGER NOT NULL REFERENCES entities(id),
+    digest        INTEGER NOT NULL,
+    content       TEXT NOT NULL,
+    valid_from_ms INTEGER NOT NULL,
+    valid_to_ms   INTEGER
+) STRICT;
+CREATE INDEX idx_observations_entity ON observations(entity, digest) WHERE valid_to_ms IS NULL;
+CREATE INDEX idx_observations_past ON observations(entity) WHERE valid_to_ms IS NOT NULL;
+CREATE TABLE relations(
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    source        TEXT NOT NULL,
+    target        TEXT NOT NULL,
+    relation_type TEXT NOT NULL,
+    valid_from_ms INTEGER NOT NULL,
+    valid_to_ms   INTEGER
+) STRICT;
+CREATE UNIQUE INDEX idx_relations_ends ON relations(source, target, relation_type) WHERE valid_to_ms IS NULL;
+CREATE INDEX idx_relations_target ON relations(target) WHERE valid_to_ms IS NULL;
+CREATE INDEX idx_relations_past_source ON relations(source) WHERE valid_to_ms IS NOT NULL;
+CREATE INDEX idx_relations_past_target ON relations(target) WHERE valid_to_ms IS NOT NULL;
+CREATE VIRTUAL TABLE graph_text USING fts5(
+    name, type, observation, content = '', contentless_delete = 1, tokenize = 'trigram case_sensitive 1'
+);
+CREATE VIRTUAL TABLE graph_words USING fts5(
+    name, type, observation, content = '', contentless_delete = 1, tokenize = 'porter unicode61 remove_diacritics 2'
+);
+CREATE TABLE outbox(
+    seq   INTEGER PRIMARY KEY AUTOINCREMENT,
+    topic TEXT NOT NULL,
+    slot  INTEGER NOT NULL,
+    line  TEXT
+) STRICT;
+CREATE TABLE mirrors(
+    name        TEXT PRIMARY KEY,
+    topic       TEXT NOT NULL,
+    durable_seq INTEGER NOT NULL
+) STRICT;
+INSERT INTO meta(key, value) VALUES ('graph_revision', 0);
+";

@@ -44,7 +44,10 @@ pub use crate::options::{Create, Options};
 pub use crate::store::{Stats, Unforget};
 pub use unforget_context::{Contexts, Persistence, SaveWindow, Snapshot, UserContext};
 pub use unforget_memory::{
-    CONTENT_LIMIT, DEFAULT_LAYER, DEFAULT_LIMIT, HIT_LIMIT, Hit, Memories, NewTurn, Query, Stored, parse_line,
+    AddedObservations, CONTENT_LIMIT, DEFAULT_LAYER, DEFAULT_LIMIT, Deleted, Entity, Graph, GraphCursor,
+    GraphPage, HIT_LIMIT, Hit, ITEM_LIMIT, Imported, KnowledgeGraph, Memories, NewObservations, NewTurn,
+    ObservationsToDelete, PastEntity, PastObservation, PastRelation, Query, Rejected, Relation, Stored,
+    parse_line,
 };
 pub use unforget_sqlite::{Check, Durability};
 /// The crates beneath, for what is not re-exported by name.

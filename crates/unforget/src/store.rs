@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use unforget_context::{Contexts, UserContext};
 use unforget_fs::SecureDir;
-use unforget_memory::Memories;
+use unforget_memory::{Graph, Memories};
 use unforget_sqlite::{Check, Database};
 use unforget_sync::{InitError, Registry, Shared};
 
@@ -80,6 +80,11 @@ impl Unforget {
     /// The memories: turns of conversations.
     pub fn memories(&self) -> &Memories {
         &self.store.memories
+    }
+
+    /// The entity graph: entities, what was observed of them, and their relations.
+    pub fn graph(&self) -> Graph {
+        self.store.memories.graph()
     }
 
     /// What is known about each user.
