@@ -116,7 +116,8 @@ impl<D: Disk> FileInPlace<D> {
     ///
     /// [`Error::Io`].
     pub fn is_named(&self) -> Result<bool, Error> {
-        own_file::is_named(&self.disk, &self.dir, &self.name, &self.file).map_err(|e| self.error("look at", e))
+        own_file::is_named(&self.disk, &self.dir, &self.name, &self.file)
+            .map_err(|e| self.error("look at", e))
     }
 
     /// Reads `len` bytes from an offset on, or as many as there are.
@@ -198,7 +199,9 @@ impl<D: Disk> FileInPlace<D> {
     ///
     /// Waits for the disk.
     pub fn sync_name(&self) -> Result<(), Error> {
-        crate::disk::sync_names(&self.disk, &self.dir).map(drop).map_err(|e| self.error("sync the directory of", e))
+        crate::disk::sync_names(&self.disk, &self.dir)
+            .map(drop)
+            .map_err(|e| self.error("sync the directory of", e))
     }
 
     fn path(&self) -> PathBuf {

@@ -164,7 +164,7 @@ pub use git_lock::GitLock;
 pub use in_place::FileInPlace;
 pub use journal::{Journal, JournalError, JournalOptions, JournalReader, JournalRecord, TornTail};
 pub use lease::Lease;
-pub use lock_file::{LockFile, LockOptions, Owner, SharedLock};
+pub use lock_file::{LockFile, LockOptions, Owner, SharedLock, boot_id};
 pub use private_file::{check_own_file, ensure_file, open_file};
 pub use replace::{Durability, ReplaceOptions, SymlinkPolicy, replace, replace_if, replace_many};
 pub use secure_dir::SecureDir;

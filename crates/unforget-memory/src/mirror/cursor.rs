@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use unforget_fs::disk::{Disk, Entry};
-use unforget_fs::{Files, FileInPlace};
+use unforget_fs::{FileInPlace, Files};
 
 use crate::Result;
 
@@ -58,6 +58,12 @@ impl Look {
 }
 
 impl Cursor {
+    /// The same, but true of no file.
+    pub(crate) fn describing_nothing(mut self) -> Self {
+        self.look.len = u64::MAX;
+        self
+    }
+
     /// Reads the record; `None` if there is none, or none that is whole.
     pub(crate) fn read<D: Disk>(files: &Files<D>, path: &Path) -> Result<Option<Self>> {
         let Some(file) = files.open_in_place(path)? else { return Ok(None) };

@@ -1,6 +1,10 @@
 //! What a mirror is fed from.
 
+mod graph;
+
 use crate::Result;
+
+pub(crate) use graph::GraphFeed;
 
 /// A line that came, changed or went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +36,7 @@ pub(crate) struct Snapshot {
 }
 
 /// An entity or a relation as a line of somebody else has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Item {
-    Entity { name: String, entity_type: String, observations: Vec<String> },
-    Relation { from: String, to: String, relation_type: String },
-}
+pub(crate) type Item = crate::graph::GraphLine;
 
 /// What a merge did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,7 +62,7 @@ pub(crate) trait Feed {
     fn snapshot(&self) -> Result<Snapshot>;
 
     /// Adds what is not there, in one transaction. What was deleted since a moment is not added again; it counts as
-    /// staying deleted if that was before `shown_ms`, that is, if the mirror had shown its deletion.
+    /// staying deleted if that was by `shown_ms`, that is, if the mirror had shown its deletion.
     fn merge(&self, items: Vec<Item>, deleted_since_ms: u64, shown_ms: u64) -> Result<Merged>;
 
     /// Takes note that changes up to one will not be asked for again.

@@ -2,51 +2,18 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::feed::{Item, Snapshot};
-
-/// A line that is neither an entity nor a relation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RejectedLine {
-    /// Its number in the file, from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub reason: String,
-    /// The line; what is no UTF-8 is replaced.
-    pub text: String,
-}
+use crate::graph::{Entity, Rejected, Relation};
 
 /// What a file has that the graph does not have in the same words.
 #[derive(Debug, Default)]
 pub(crate) struct Foreign {
     pub(crate) items: Vec<Item>,
-    pub(crate) rejected: Vec<RejectedLine>,
+    pub(crate) rejected: Vec<Rejected>,
     /// Lines with fields that nobody knows.
     pub(crate) unknown_fields: usize,
-}
-
-/// One line as the official server writes it. Fields that it leaves out when it reads are told, not kept.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase")]
-enum Line {
-    #[serde(rename_all = "camelCase")]
-    Entity {
-        name: String,
-        entity_type: String,
-        observations: Vec<String>,
-        #[serde(flatten)]
-        others: HashMap<String, serde_json::Value>,
-    },
-    #[serde(rename_all = "camelCase")]
-    Relation {
-        from: String,
-        to: String,
-        relation_type: String,
-        #[serde(flatten)]
-        others: HashMap<String, serde_json::Value>,
-    },
 }
 
 impl Foreign {
@@ -60,15 +27,15 @@ impl Foreign {
         foreign
     }
 
-    fn take(&mut self, number: usize, line: &[u8]) {
+    fn take(&mut self, number: u64, line: &[u8]) {
         match parse(line) {
-            Ok((item, others)) => {
-                self.unknown_fields += usize::from(others > 0);
+            Ok(item) => {
+                self.unknown_fields += usize::from(has_unknown_fields(line));
                 self.items.push(item);
             }
             Err(reason) => {
                 let text = String::from_utf8_lossy(line).into_owned();
-                self.rejected.push(RejectedLine { line: number, reason, text });
+                self.rejected.push(Rejected { line: number, reason, text });
             }
         }
     }
@@ -85,29 +52,27 @@ impl Foreign {
 }
 
 /// The lines that are not blank, trimmed, with their numbers.
-fn lines(content: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+fn lines(content: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     let content = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(content);
     let numbered = content.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).enumerate();
-    numbered.filter(|(_, line)| !line.is_empty()).map(|(index, line)| (index + 1, line))
+    numbered.filter(|(_, line)| !line.is_empty()).map(|(index, line)| (index as u64 + 1, line))
 }
 
-fn parse(line: &[u8]) -> Result<(Item, usize), String> {
+fn parse(line: &[u8]) -> Result<Item, String> {
     let line = std::str::from_utf8(line).map_err(|error| format!("is not UTF-8: {error}"))?;
-    match serde_json::from_str(line).map_err(|error| format!("is no entity and no relation: {error}"))? {
-        Line::Entity { name, entity_type, observations, others } => {
-            Ok((Item::Entity { name, entity_type, observations }, others.len()))
-        }
-        Line::Relation { from, to, relation_type, others } => {
-            Ok((Item::Relation { from, to, relation_type }, others.len()))
-        }
-    }
+    Item::parse(line)
+}
+
+/// Whether a line has more than the four fields of an entity or a relation.
+fn has_unknown_fields(line: &[u8]) -> bool {
+    serde_json::from_slice::<HashMap<String, IgnoredAny>>(line).is_ok_and(|fields| fields.len() > 4)
 }
 
 /// The items of a file, to be asked for.
 #[derive(Default)]
 struct Present<'a> {
     entities: HashMap<&'a str, HashSet<&'a str>>,
-    relations: HashSet<(&'a str, &'a str, &'a str)>,
+    relations: HashSet<&'a Relation>,
 }
 
 impl<'a> Present<'a> {
@@ -115,11 +80,11 @@ impl<'a> Present<'a> {
         let mut present = Self::default();
         for item in items {
             match item {
-                Item::Entity { name, observations, .. } => {
+                Item::Entity(Entity { name, observations, .. }) => {
                     present.entities.entry(name).or_default().extend(observations.iter().map(String::as_str));
                 }
-                Item::Relation { from, to, relation_type } => {
-                    present.relations.insert((from, to, relation_type));
+                Item::Relation(relation) => {
+                    present.relations.insert(relation);
                 }
             }
         }
@@ -128,13 +93,11 @@ impl<'a> Present<'a> {
 
     fn contains(&self, line: &[u8]) -> bool {
         match parse(line) {
-            Ok((Item::Entity { name, observations, .. }, _)) => self
+            Ok(Item::Entity(Entity { name, observations, .. })) => self
                 .entities
                 .get(&*name)
                 .is_some_and(|has| observations.iter().all(|observation| has.contains(&**observation))),
-            Ok((Item::Relation { from, to, relation_type }, _)) => {
-                self.relations.contains(&(&*from, &*to, &*relation_type))
-            }
+            Ok(Item::Relation(relation)) => self.relations.contains(&relation),
             Err(_) => true,
         }
     }
@@ -169,7 +132,8 @@ mod tests {
 
     #[test]
     fn a_line_in_other_words_is_not_missed() {
-        let content = br#"{"observations":["b","a"],"name":"Ada","entityType":"person","type":"entity","mood":1}"#;
+        let content =
+            br#"{"observations":["b","a"],"name":"Ada","entityType":"person","type":"entity","mood":1}"#;
         let foreign = Foreign::read(content, &snapshot());
         assert_eq!((foreign.items.len(), foreign.unknown_fields), (1, 1));
         assert_eq!(foreign.lacks(content, &snapshot(), |_| false), 1, "only the relation is missing");

@@ -13,7 +13,7 @@ mod follow;
 mod rebuild;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use unforget_fs::Files;
 use unforget_fs::disk::{Disk, Entry};
@@ -47,6 +47,8 @@ pub(crate) struct Lines<D: Disk> {
     boot: Option<Boot>,
     /// Whether this process has drained: then the file was looked at in this boot, also where no boot is told.
     has_drained: AtomicBool,
+    /// When this process last knew the file durable, in milliseconds since 1970.
+    synced_ms: AtomicU64,
 }
 
 /// What a drain did.
@@ -60,7 +62,13 @@ pub(crate) struct Drained {
 
 impl<D: Disk> Lines<D> {
     pub(crate) fn new(disk: &D, places: Places, boot: Option<Boot>) -> Self {
-        Self { files: Files::on(disk), places, boot, has_drained: AtomicBool::new(false) }
+        Self {
+            files: Files::on(disk),
+            places,
+            boot,
+            has_drained: AtomicBool::new(false),
+            synced_ms: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn places(&self) -> &Places {
@@ -72,6 +80,11 @@ impl<D: Disk> Lines<D> {
         let cursor = Cursor::read(&self.files, &self.places.cursor).ok()??;
         let entry = self.look().ok()??;
         self.describes(&cursor, &entry).then_some(cursor.applied)
+    }
+
+    /// The last change that the file showed when it was left, whatever became of it since.
+    pub(crate) fn recorded(&self) -> Option<u64> {
+        Some(Cursor::read(&self.files, &self.places.cursor).ok()??.applied)
     }
 
     /// Has the file show every change that was made before the call. `still_ours` says whether the lock is held.

@@ -61,7 +61,9 @@ impl<D: Disk> Slots<D> {
         let mut rest = places;
         while let Some((first, _)) = rest.first() {
             // A gap in the numbers is written as zeros while it is short: one call instead of two.
-            let run = rest.windows(2).take_while(|pair| matches!(pair, [(a, _), (b, _)] if b - a <= 64)).count() + 1;
+            let run =
+                rest.windows(2).take_while(|pair| matches!(pair, [(a, _), (b, _)] if b - a <= 64)).count()
+                    + 1;
             let (now, later) = rest.split_at(run.min(1 << 14));
             let last = now.last().map_or(*first, |(slot, _)| *slot);
             let mut bytes = vec![0; usize::try_from((last - first + 1) * RECORD).unwrap_or(0)];
@@ -88,8 +90,11 @@ fn decode(bytes: &[u8]) -> Option<Place> {
     let (offset, rest) = bytes.split_first_chunk::<8>()?;
     let (len, rest) = rest.split_first_chunk::<4>()?;
     let (check, _) = rest.split_first_chunk::<4>()?;
-    let place =
-        Place { offset: u64::from_le_bytes(*offset), len: u32::from_le_bytes(*len), check: u32::from_le_bytes(*check) };
+    let place = Place {
+        offset: u64::from_le_bytes(*offset),
+        len: u32::from_le_bytes(*len),
+        check: u32::from_le_bytes(*check),
+    };
     (place.len > 0).then_some(place)
 }
 

@@ -1,6 +1,7 @@
 //! The usual way: a few changes, in a file that is as it was left.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use unforget_fs::FileInPlace;
 use unforget_fs::disk::Disk;
@@ -85,20 +86,32 @@ impl<D: Disk> Lines<D> {
         Ok(if has_all { Followed::UpTo(reached) } else { Followed::More })
     }
 
+    /// Makes the file durable if it is as it was left and not durable yet.
+    pub(crate) fn sync_now(&self, feed: &impl Feed) -> Result<()> {
+        match (Cursor::read(&self.files, &self.places.cursor)?, self.look()?) {
+            (Some(cursor), Some(entry))
+                if self.describes(&cursor, &entry) && cursor.durable < cursor.applied =>
+            {
+                self.sync(feed, cursor, feed.now_ms())
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn sync_if_due(&self, feed: &impl Feed, cursor: Cursor, now_ms: u64) -> Result<()> {
         let unsynced = cursor.applied - cursor.durable.min(cursor.applied);
         let is_due = unsynced >= UNSYNCED_CHANGES
-            || unsynced > 0 && now_ms.saturating_sub(self.synced_ms()) >= UNSYNCED_MS;
+            || unsynced > 0 && now_ms.saturating_sub(self.synced_ms.load(Ordering::Relaxed)) >= UNSYNCED_MS;
         if is_due { self.sync(feed, cursor, now_ms) } else { Ok(()) }
     }
 
     /// Makes the file durable; only then may the changes it shows be forgotten.
-    pub(super) fn sync(&self, feed: &impl Feed, mut cursor: Cursor, now_ms: u64) -> Result<()> {
+    fn sync(&self, feed: &impl Feed, mut cursor: Cursor, now_ms: u64) -> Result<()> {
         let Some(file) = self.files.open_in_place(&self.places.file)? else { return Ok(()) };
         file.sync()?;
         cursor.durable = cursor.applied;
         cursor.write(&self.files, &self.places.cursor)?;
-        self.note_sync(now_ms);
+        self.synced_ms.store(now_ms, Ordering::Relaxed);
         feed.durable(cursor.durable)
     }
 }
@@ -113,7 +126,8 @@ fn plan<D: Disk>(
     if Look::of(&file.entry()?) != cursor.look {
         return Ok(None);
     }
-    let latest: BTreeMap<u64, usize> = rows.iter().enumerate().map(|(at, change)| (change.slot, at)).collect();
+    let latest: BTreeMap<u64, usize> =
+        rows.iter().enumerate().map(|(at, change)| (change.slot, at)).collect();
     let mut edit = Edit { text: String::new(), places: BTreeMap::new(), old: Vec::new() };
     for (at, Change { slot, line, .. }) in rows.iter().enumerate() {
         if latest.get(slot) != Some(&at) {
@@ -126,8 +140,9 @@ fn plan<D: Disk>(
             }
             edit.old.push(old);
         }
-        let place = line.as_ref().map(|line| Place::of(*slot, cursor.look.len + edit.text.len() as u64, line));
-        for line in line {
+        let place =
+            line.as_ref().map(|line| Place::of(*slot, cursor.look.len + edit.text.len() as u64, line));
+        if let Some(line) = line {
             edit.text.push_str(line);
             edit.text.push('\n');
         }

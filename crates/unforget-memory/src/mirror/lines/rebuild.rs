@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use sha2::{Digest, Sha256};
 use unforget_fs::disk::{Disk, Entry};
@@ -48,11 +49,10 @@ impl<D: Disk> Lines<D> {
         if report.loses_something() || cursor.is_none() && !found.content.is_empty() {
             report.kept = Some(self.keep(&found.content, cursor.is_none(), &report)?);
         }
-        if !self.put(&found, &snapshot, still_ours)? {
-            return Ok(None);
+        let content = content_of(&snapshot);
+        if self.put(&found, &content, still_ours)? {
+            self.note(feed, cursor, &snapshot, &content, now_ms)?;
         }
-        self.note(cursor, &snapshot, now_ms)?;
-        feed.durable(snapshot.seq)?;
         Ok(report.says_something().then_some(report))
     }
 
@@ -99,7 +99,8 @@ impl<D: Disk> Lines<D> {
     /// Keeps a copy of a file of which something will be gone. Its name is made of its content, so that the same one
     /// is kept once.
     fn keep(&self, content: &[u8], is_first: bool, report: &MergeReport) -> Result<PathBuf> {
-        let digest: String = Sha256::digest(content).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let digest: String =
+            Sha256::digest(content).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let name = self.places.file.file_name().unwrap_or_default().to_os_string();
         let mut copy = name;
         let place = if is_first {
@@ -125,8 +126,7 @@ impl<D: Disk> Lines<D> {
     }
 
     /// Replaces the file unless it is no longer the one that was read. A file that has the right content already stays.
-    fn put(&self, found: &Found, snapshot: &Snapshot, still_ours: &dyn Fn() -> Result<()>) -> Result<bool> {
-        let content = content_of(snapshot);
+    fn put(&self, found: &Found, content: &[u8], still_ours: &dyn Fn() -> Result<()>) -> Result<bool> {
         if found.look.is_some() && found.content == content {
             still_ours()?;
             return self.is_still(found);
@@ -136,7 +136,7 @@ impl<D: Disk> Lines<D> {
             if self.is_still(found).map_err(Refused::Failed)? { Ok(()) } else { Err(Refused::Changed) }
         };
         let options = ReplaceOptions::new().durability(Durability::Full).create_parents(true);
-        match self.files.replace_if(&self.places.file, &content, &options, is_ours) {
+        match self.files.replace_if(&self.places.file, content, &options, is_ours) {
             Ok(()) => Ok(true),
             Err(Refused::Changed) => Ok(false),
             Err(Refused::Failed(error)) => Err(error),
@@ -149,27 +149,34 @@ impl<D: Disk> Lines<D> {
 
     /// Writes the slots of a file that was written anew, and then the cursor.
     ///
-    /// The slots are cut off first, after the new file has the name: the old cursor does not describe that file.
-    fn note(&self, old: Option<&Cursor>, snapshot: &Snapshot, now_ms: u64) -> Result<()> {
+    /// Somebody may have been faster and replaced it again, so it is read; then the old cursor, which does not describe
+    /// what they made, stays.
+    fn note(
+        &self,
+        feed: &impl Feed,
+        old: Option<&Cursor>,
+        snapshot: &Snapshot,
+        content: &[u8],
+        now_ms: u64,
+    ) -> Result<()> {
         let Some(file) = self.files.open_in_place(&self.places.file)? else { return Ok(()) };
-        let entry = file.entry()?;
-        let live: u64 = snapshot.lines.iter().map(|(_, line)| line.len() as u64 + 1).sum();
-        if entry.len() != live {
-            // Somebody was faster; the old cursor does not describe what they made.
+        let look = Look::of(&file.entry()?);
+        if file.read_all()? != content {
             return Ok(());
         }
-        let is_described = old.is_some_and(|cursor| self.describes(cursor, &entry));
-        if is_described {
-            // It stays where it was, so its cursor has to be gone while the slots are not as it says.
-            self.files.open_or_create_in_place(&self.places.cursor)?.set_len(0)?;
+        if let Some(old) = old.filter(|old| old.look.is_same_file(&look)) {
+            // The file stays, and the slots are about to be no longer as its cursor says.
+            old.clone().describing_nothing().write(&self.files, &self.places.cursor)?;
         }
+        // A file that stays was not synced by its writing.
+        file.sync()?;
         Slots::open(&self.files, &self.places.slots)?.rewrite(&places_of(snapshot))?;
-        let boot = self.boot.unwrap_or_default();
-        let (look, applied) = (Look::of(&entry), snapshot.seq);
+        let (boot, applied, live) = (self.boot.unwrap_or_default(), snapshot.seq, content.len() as u64);
         let cursor = Cursor { applied, durable: applied, boot, look, live, blank: 0, drained_ms: now_ms };
-        self.has_drained.store(true, std::sync::atomic::Ordering::Relaxed);
-        self.note_sync(now_ms);
-        cursor.write(&self.files, &self.places.cursor)
+        cursor.write(&self.files, &self.places.cursor)?;
+        self.has_drained.store(true, Ordering::Relaxed);
+        self.synced_ms.store(now_ms, Ordering::Relaxed);
+        feed.durable(applied)
     }
 }
 
