@@ -4,12 +4,13 @@ use std::path::Path;
 
 use crate::create_dir::make_dirs;
 use crate::create_new::create_new_on;
-use crate::disk::Disk;
+use crate::disk::{Disk, Entry};
+use crate::in_place;
 use crate::private_file::ensure_on;
 use crate::replace::{replace_many_on, replace_on};
 use crate::sweep::sweep_on;
 use crate::weak_names::syncs_names_on;
-use crate::{AtomicFile, Error, Journal, JournalOptions, JournalReader, ReplaceOptions, Swept};
+use crate::{AtomicFile, Error, FileInPlace, Journal, JournalOptions, JournalReader, ReplaceOptions, Swept};
 
 /// The operations on files, on any [`Disk`].
 ///
@@ -93,6 +94,21 @@ impl<D: Disk> Files<D> {
         options: &ReplaceOptions,
     ) -> Result<AtomicFile<D>, Error> {
         AtomicFile::adopt_on(&self.disk, written, path, *options)
+    }
+
+    /// As [`FileInPlace::open`].
+    pub fn open_in_place(&self, path: &Path) -> Result<Option<FileInPlace<D>>, Error> {
+        FileInPlace::open_on(&self.disk, path)
+    }
+
+    /// As [`FileInPlace::open_or_create`].
+    pub fn open_or_create_in_place(&self, path: &Path) -> Result<FileInPlace<D>, Error> {
+        FileInPlace::open_or_create_on(&self.disk, path)
+    }
+
+    /// As [`FileInPlace::look`].
+    pub fn look(&self, path: &Path) -> Result<Option<Entry>, Error> {
+        in_place::look_on(&self.disk, path)
     }
 
     /// As [`ensure_file`](crate::ensure_file).

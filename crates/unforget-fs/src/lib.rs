@@ -5,7 +5,7 @@
 //! Several processes share a directory, and each may end at any instruction. Four things are needed then,
 //! and all of them rest on what the kernel does and nothing on what another process promised:
 //!
-//! - **A file is replaced, never changed.** [`replace`] writes a new file beside the old one, makes it
+//! - **A file is replaced, not changed.** [`replace`] writes a new file beside the old one, makes it
 //!   durable, and gives it the old one's name in one step. Readers and crashes meet the old file or the new
 //!   one. A disk that failed once is not believed when it is asked again: the content goes to another file
 //!   ([`Durability`], [`replace_if`]).
@@ -24,6 +24,7 @@
 //! | [`replace_many`] | several, with one wait for their directory |
 //! | [`create_new`] | from memory, if nothing was there |
 //! | [`AtomicFile`] | in pieces, or written by another library |
+//! | [`FileInPlace`] | changed where it is, by whoever says what its readers may meet |
 //! | [`ensure_file`] | empty, for another library to fill |
 //! | [`create_dir_all`], [`SecureDir`] | directories that last |
 //! | [`sweep_orphans`] | and what is left of files whose writers died goes |
@@ -133,6 +134,8 @@ mod weak_names;
 
 mod files;
 
+mod in_place;
+
 mod journal;
 
 mod kernel_lock;
@@ -158,9 +161,10 @@ pub use error::Error;
 pub use file_system::{FileSystem, file_system_of};
 pub use files::Files;
 pub use git_lock::GitLock;
+pub use in_place::FileInPlace;
 pub use journal::{Journal, JournalError, JournalOptions, JournalReader, JournalRecord, TornTail};
 pub use lease::Lease;
-pub use lock_file::{LockFile, LockOptions, Owner, SharedLock};
+pub use lock_file::{LockFile, LockOptions, Owner, SharedLock, boot_id};
 pub use private_file::{check_own_file, ensure_file, open_file};
 pub use replace::{Durability, ReplaceOptions, SymlinkPolicy, replace, replace_if, replace_many};
 pub use secure_dir::SecureDir;

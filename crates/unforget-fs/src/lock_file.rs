@@ -20,7 +20,7 @@ use crate::{Error, kernel_lock, own_file};
 
 use held::Slot;
 pub use options::LockOptions;
-pub use owner::Owner;
+pub use owner::{Owner, boot_id};
 pub(crate) use place::{Locked, Mode, read_at, read_content, read_record, write_line, write_record};
 pub(crate) use record::{RECORD_LIMIT, Record};
 pub use shared::SharedLock;

@@ -1,5 +1,8 @@
 //! What can go wrong with a memory.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 /// A specialised result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -75,9 +78,24 @@ pub enum Error {
         /// What the system said.
         reason: String,
     },
+    /// A file of a mirror could not be used.
+    #[error(transparent)]
+    File(Arc<unforget_fs::Error>),
+    /// Other programs changed the file of a mirror again and again while it was being read.
+    #[error("{} is changed by other programs all the time; the changes are stored and will be in it later", path.display())]
+    MirrorContended {
+        /// The file.
+        path: PathBuf,
+    },
     /// The database failed.
     #[error(transparent)]
     Database(#[from] unforget_sqlite::Error),
+}
+
+impl From<unforget_fs::Error> for Error {
+    fn from(source: unforget_fs::Error) -> Self {
+        Self::File(Arc::new(source))
+    }
 }
 
 impl From<rusqlite::Error> for Error {

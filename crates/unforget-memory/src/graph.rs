@@ -1,9 +1,11 @@
 //! The entity graph: what is known, by name.
 
 use std::io::BufRead;
+use std::sync::Arc;
 
 use unforget_sqlite::Database;
 
+use crate::mirror::Mirrors;
 use crate::{Memories, Result};
 
 mod change;
@@ -16,7 +18,9 @@ pub(crate) mod read;
 mod search;
 mod write;
 
+pub(crate) use self::change::Change as GraphChange;
 pub use self::history::{PastEntity, PastObservation, PastRelation};
+pub(crate) use self::import::Line as GraphLine;
 pub use self::import::{Imported, LINE_LIMIT, Rejected};
 pub use self::knowledge::{
     AddedObservations, Deleted, Entity, GRAPH_NAME_LIMIT, ITEM_LIMIT, KnowledgeGraph, NewObservations,
@@ -56,12 +60,13 @@ use self::change::Change;
 #[derive(Debug, Clone)]
 pub struct Graph {
     db: Database,
+    mirrors: Arc<Mirrors>,
 }
 
 impl Memories {
     /// The entity graph in the same database.
     pub fn graph(&self) -> Graph {
-        Graph { db: self.db().clone() }
+        Graph { db: self.db().clone(), mirrors: self.mirrors() }
     }
 }
 
@@ -219,16 +224,32 @@ impl Graph {
     }
 
     /// Runs a change in a transaction of its own. Every change of the graph goes through here.
-    fn change<T: Send + 'static>(
+    pub(crate) fn change<T: Send + 'static>(
         &self,
         bytes: usize,
         mut run: impl FnMut(&mut Change<'_, '_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (answer, _position) = self.db.write_sized(bytes, move |tx| -> Result<_> {
+        let (answer, position) = self.db.write_sized(bytes, move |tx| -> Result<_> {
             let mut change = Change::begin(tx)?;
             let answer = run(&mut change)?;
             Ok((answer, change.finish()?))
         })?;
+        if let Some(position) = position {
+            self.mirrors.catch_up(position);
+        }
         Ok(answer)
+    }
+
+    /// A graph whose changes wait for no mirror.
+    pub(crate) fn unmirrored(db: &Database) -> Self {
+        Self { db: db.clone(), mirrors: Arc::default() }
+    }
+
+    pub(crate) fn db(&self) -> &Database {
+        &self.db
+    }
+
+    pub(crate) fn mirrors(&self) -> &Mirrors {
+        &self.mirrors
     }
 }

@@ -33,6 +33,7 @@ mod graph;
 mod index;
 mod line;
 mod memories;
+mod mirror;
 mod outbox;
 mod query;
 mod recall;
@@ -50,6 +51,7 @@ pub use crate::graph::{
 };
 pub use crate::line::parse_line;
 pub use crate::memories::{CONTENT_LIMIT, Memories, Stats};
+pub use crate::mirror::{Finding, JsonLines, MergeReport, Mirror, MirrorEvent, MirrorOptions, MirrorStatus};
 pub use crate::recall::{DEFAULT_LIMIT, HIT_LIMIT, Hit, Query};
 pub use crate::remember::Stored;
 pub use crate::turn::{DEFAULT_LAYER, LATEST_MS, METADATA_LIMIT, NAME_LIMIT, NewTurn};

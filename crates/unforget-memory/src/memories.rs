@@ -6,6 +6,7 @@ use unforget_sqlite::Database;
 
 use crate::Result;
 use crate::context_store::SqliteContexts;
+use crate::mirror::Mirrors;
 use crate::schema::SCHEMA;
 
 /// The largest content of a turn unless set, in bytes.
@@ -17,6 +18,7 @@ pub const CONTENT_LIMIT: usize = 1 << 20;
 pub struct Memories {
     db: Database,
     content_limit: usize,
+    mirrors: Arc<Mirrors>,
 }
 
 impl Memories {
@@ -27,7 +29,7 @@ impl Memories {
     /// [`NewerSchema`](unforget_sqlite::Error::NewerSchema) if a newer version of this crate wrote it.
     pub fn open(db: Database) -> Result<Self> {
         db.migrate(&SCHEMA)?;
-        Ok(Self { db, content_limit: CONTENT_LIMIT })
+        Ok(Self { db, content_limit: CONTENT_LIMIT, mirrors: Arc::default() })
     }
 
     /// Sets the largest content of a turn, in bytes; [`CONTENT_LIMIT`] unless set.
@@ -60,6 +62,10 @@ impl Memories {
                 })
             })?)
         })
+    }
+
+    pub(crate) fn mirrors(&self) -> Arc<Mirrors> {
+        Arc::clone(&self.mirrors)
     }
 
     pub(crate) fn db(&self) -> &Database {

@@ -165,7 +165,13 @@ fn entry_from(stat: &Stat) -> Entry {
         links: u64::try_from(i128::from(stat.st_nlink)).unwrap_or(u64::MAX),
         len: u64::try_from(stat.st_size).unwrap_or_default(),
         id: FileId { device: i128::from(stat.st_dev), inode: i128::from(stat.st_ino) },
+        modified_ns: nanoseconds(i128::from(stat.st_mtime), i128::from(stat.st_mtime_nsec)),
+        changed_ns: nanoseconds(i128::from(stat.st_ctime), i128::from(stat.st_ctime_nsec)),
     }
+}
+
+fn nanoseconds(seconds: i128, nanoseconds: i128) -> i128 {
+    seconds * 1_000_000_000 + nanoseconds
 }
 
 fn kind_of(kind: FileType) -> Kind {

@@ -126,7 +126,10 @@ fn entry_from(metadata: &Metadata) -> Entry {
         _ => Kind::Unknown,
     };
     let id = FileId { device: 0, inode: 0 };
-    Entry { kind, mode: 0o700, uid: 0, gid: 0, links: 1, len: metadata.len(), id }
+    let modified = metadata.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let modified_ns = modified.map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX));
+    let len = metadata.len();
+    Entry { kind, mode: 0o700, uid: 0, gid: 0, links: 1, len, id, modified_ns, changed_ns: modified_ns }
 }
 
 pub(crate) fn entry_of(file: &File) -> io::Result<Entry> {

@@ -10,6 +10,8 @@ pub struct Entry {
     pub(crate) links: u64,
     pub(crate) len: u64,
     pub(crate) id: FileId,
+    pub(crate) modified_ns: i128,
+    pub(crate) changed_ns: i128,
 }
 
 /// The kinds of things that have names.
@@ -40,6 +42,14 @@ pub enum Kind {
 pub struct FileId {
     pub(crate) device: i128,
     pub(crate) inode: i128,
+}
+
+impl FileId {
+    /// The two numbers as bytes, to be kept and compared on the same machine.
+    pub fn to_bytes(&self) -> [u8; 32] {
+        let (device, inode) = (self.device.to_le_bytes(), self.inode.to_le_bytes());
+        std::array::from_fn(|at| device.iter().chain(&inode).nth(at).copied().unwrap_or(0))
+    }
 }
 
 impl Entry {
@@ -77,6 +87,20 @@ impl Entry {
     /// Which file it is.
     pub fn id(&self) -> &FileId {
         &self.id
+    }
+
+    /// When its content was last changed, in nanoseconds since 1970, as far as the file system counts. Any program
+    /// can set it.
+    pub fn modified_ns(&self) -> i128 {
+        self.modified_ns
+    }
+
+    /// When its content, its attributes or its names were last changed, in nanoseconds since 1970, as far as the file
+    /// system counts. No program can set it, so whoever knows the last one of a file learns of every later change,
+    /// except one that came within the same tick of the clock: 4 ms on many systems. On Windows it is the same as
+    /// [`modified_ns`](Self::modified_ns).
+    pub fn changed_ns(&self) -> i128 {
+        self.changed_ns
     }
 
     /// Whether it is a regular file.

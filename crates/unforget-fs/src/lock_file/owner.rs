@@ -40,6 +40,13 @@ pub struct Owner {
     pub exe: String,
 }
 
+/// The random id of this boot of the machine, where the system tells (Linux).
+///
+/// What was written and not synced is there for every process of the same boot, and may be gone in another one.
+pub fn boot_id() -> Option<String> {
+    Process::current().boot
+}
+
 impl Owner {
     /// This process, as the holder after the one with `previous_fence`.
     ///

@@ -69,13 +69,13 @@ impl Disk for SimDisk {
 
     fn entry(&self, dir: &SimDir, name: &OsStr) -> io::Result<Option<Entry>> {
         self.call(Call::Entry, dir.path.join(name), |state| {
-            Ok(state.live.lookup(dir.inode, name).and_then(|inode| state.live.entry(inode)))
+            Ok(state.live.lookup(dir.inode, name).and_then(|inode| state.entry(inode)))
         })
     }
 
     fn file_entry(&self, file: &SimFile) -> io::Result<Entry> {
         self.call(Call::FileEntry, file.path.clone(), |state| {
-            state.live.entry(file.inode).ok_or_else(|| io::ErrorKind::NotFound.into())
+            state.entry(file.inode).ok_or_else(|| io::ErrorKind::NotFound.into())
         })
     }
 

@@ -42,6 +42,30 @@ pub(super) struct State {
     locks: BTreeMap<Inode, u64>,
     openings: u64,
     next: Inode,
+    times: Times,
+}
+
+/// When files changed, counted in changes of the disk. It is no part of the trees: states that a crash leaves are
+/// equal whenever they were made, and after a crash every file is as old as the others.
+#[derive(Debug, Default)]
+struct Times {
+    now: i128,
+    modified: BTreeMap<Inode, i128>,
+    changed: BTreeMap<Inode, i128>,
+}
+
+impl Times {
+    fn note(&mut self, op: &Op) {
+        self.now += 1;
+        self.changed.insert(op.inode(), self.now);
+        if op.is_content() {
+            self.modified.insert(op.inode(), self.now);
+        }
+    }
+
+    fn of(times: &BTreeMap<Inode, i128>, inode: Inode) -> i128 {
+        times.get(&inode).copied().unwrap_or(0)
+    }
 }
 
 impl State {
@@ -59,6 +83,7 @@ impl State {
             calls: Vec::new(),
             locks: BTreeMap::new(),
             openings: 0,
+            times: Times::default(),
         }
     }
 
@@ -85,6 +110,7 @@ impl State {
     /// Makes a change: seen at once, durable by a later sync.
     pub(super) fn change(&mut self, op: Op) {
         self.live.apply(&op);
+        self.times.note(&op);
         self.steps.push(Step::Op(op));
     }
 
@@ -202,7 +228,14 @@ impl State {
     }
 
     pub(super) fn entry_at(&self, path: &Path) -> Option<Entry> {
-        self.live.entry(self.resolve(ROOT, path).ok()?)
+        self.entry(self.resolve(ROOT, path).ok()?)
+    }
+
+    /// What a live process is told of something.
+    pub(super) fn entry(&self, inode: Inode) -> Option<Entry> {
+        let (modified_ns, changed_ns) =
+            (Times::of(&self.times.modified, inode), Times::of(&self.times.changed, inode));
+        Some(Entry { modified_ns, changed_ns, ..self.live.entry(inode)? })
     }
 
     /// Puts something at a path, now and in what was always there.

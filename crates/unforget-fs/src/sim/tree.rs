@@ -149,7 +149,8 @@ impl Tree {
         };
         let (mode, uid, gid) = (node.mode, node.uid, node.gid);
         let id = FileId { device: 0, inode: i128::from(inode) };
-        Some(Entry { kind, mode, uid, gid, links: self.links(inode), len, id })
+        let links = self.links(inode);
+        Some(Entry { kind, mode, uid, gid, links, len, id, modified_ns: 0, changed_ns: 0 })
     }
 
     /// The bytes of all files that have a name.

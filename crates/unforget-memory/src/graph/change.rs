@@ -76,15 +76,18 @@ impl<'tx, 'conn> Change<'tx, 'conn> {
 
     /// Adds an observation to an entity; answers false if it has it already.
     pub(crate) fn add_observation(&mut self, entity: i64, content: &str) -> Result<bool> {
-        let digest = digest(content);
-        let held = "SELECT 1 FROM observations
-            WHERE entity = ?1 AND digest = ?2 AND content = ?3 AND valid_to_ms IS NULL";
-        if self.tx.prepare_cached(held)?.exists((entity, digest, content))? {
+        if self.has_observation(entity, content)? {
             return Ok(false);
         }
-        self.insert_observation(entity, content, digest)?;
+        self.insert_observation(entity, content, digest(content))?;
         self.touch_entity(entity);
         Ok(true)
+    }
+
+    pub(crate) fn has_observation(&self, entity: i64, content: &str) -> Result<bool> {
+        let held = "SELECT 1 FROM observations
+            WHERE entity = ?1 AND digest = ?2 AND content = ?3 AND valid_to_ms IS NULL";
+        Ok(self.tx.prepare_cached(held)?.exists((entity, digest(content), content))?)
     }
 
     fn insert_observation(&self, entity: i64, content: &str, digest: i64) -> Result<()> {

@@ -42,15 +42,15 @@ pub struct Rejected {
 }
 
 /// A line of the official server's file; what it does not know it leaves out, and so does this.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-enum Line {
+pub(crate) enum Line {
     Entity(Entity),
     Relation(Relation),
 }
 
 impl Line {
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let line: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let checked = match &line {
             Self::Entity(entity) => entity.check(),

@@ -5,5 +5,6 @@
 mod conforming;
 mod contexts;
 mod input;
+mod mirror;
 mod recall;
 mod store;

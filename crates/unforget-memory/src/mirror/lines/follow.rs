@@ -1,0 +1,168 @@
+//! The usual way: a few changes, in a file that is as it was left.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use unforget_fs::FileInPlace;
+use unforget_fs::disk::Disk;
+
+use super::Lines;
+use crate::Result;
+use crate::mirror::cursor::{Cursor, Look};
+use crate::mirror::feed::{Change, Changes, Feed};
+use crate::mirror::slots::{Place, Slots};
+
+/// How many changes are taken at once.
+const CHANGES: usize = 1024;
+
+/// A file is written anew when it has more blanks than lines, and more than this.
+const BLANKS: u64 = 64 << 10;
+
+/// After so many changes the file is made durable.
+const UNSYNCED_CHANGES: u64 = 1024;
+
+/// After so long the next drain makes the file durable.
+const UNSYNCED_MS: u64 = 5_000;
+
+pub(super) enum Followed {
+    /// The file shows everything up to this change, and there is no other.
+    UpTo(u64),
+    /// The file shows more than before, and there are more changes.
+    More,
+    /// The file is not as it was left, or has to be written anew.
+    Differs,
+}
+
+/// What is to be done to the file: nothing is written before all of it is known.
+struct Edit {
+    /// What is appended.
+    text: String,
+    /// Where each line will be.
+    places: BTreeMap<u64, Option<Place>>,
+    /// What is blanked afterwards.
+    old: Vec<Place>,
+}
+
+impl<D: Disk> Lines<D> {
+    /// Appends what came, then blanks what went, then says so.
+    pub(super) fn follow(
+        &self,
+        feed: &impl Feed,
+        mut cursor: Cursor,
+        still_ours: &dyn Fn() -> Result<()>,
+    ) -> Result<Followed> {
+        let now_ms = feed.now_ms();
+        let Changes { rows, last } = feed.changes(cursor.applied, CHANGES)?;
+        let follows = rows.iter().zip(cursor.applied + 1..).all(|(change, expected)| change.seq == expected);
+        let reached = rows.last().map_or(cursor.applied, |change| change.seq);
+        // Changes that nobody kept for this mirror, or a database that was set back.
+        if !follows || last < cursor.applied || rows.is_empty() && last > cursor.applied {
+            return Ok(Followed::Differs);
+        }
+        if rows.is_empty() {
+            self.sync_if_due(feed, cursor, now_ms)?;
+            return Ok(Followed::UpTo(reached));
+        }
+        let Some(file) = self.files.open_in_place(&self.places.file)? else { return Ok(Followed::Differs) };
+        let slots = Slots::open(&self.files, &self.places.slots)?;
+        let Some(edit) = plan(&file, &slots, &cursor, &rows)? else { return Ok(Followed::Differs) };
+        write(&file, &slots, &cursor, &edit)?;
+        still_ours()?;
+        let entry = file.entry()?;
+        let blanked: u64 = edit.old.iter().map(|place| u64::from(place.len)).sum();
+        cursor.live = (cursor.live + edit.text.len() as u64).saturating_sub(blanked);
+        cursor.blank += blanked;
+        let expected = cursor.look.len + edit.text.len() as u64;
+        if entry.len() != expected || !file.is_named()? {
+            return Ok(Followed::Differs);
+        }
+        (cursor.look, cursor.applied, cursor.drained_ms) = (Look::of(&entry), reached, now_ms);
+        cursor.write(&self.files, &self.places.cursor)?;
+        if cursor.blank > BLANKS && cursor.blank > cursor.live {
+            return Ok(Followed::Differs);
+        }
+        let has_all = reached >= last;
+        self.sync_if_due(feed, cursor, now_ms)?;
+        Ok(if has_all { Followed::UpTo(reached) } else { Followed::More })
+    }
+
+    /// Makes the file durable if it is as it was left and not durable yet.
+    pub(crate) fn sync_now(&self, feed: &impl Feed) -> Result<()> {
+        match (Cursor::read(&self.files, &self.places.cursor)?, self.look()?) {
+            (Some(cursor), Some(entry))
+                if self.describes(&cursor, &entry) && cursor.durable < cursor.applied =>
+            {
+                self.sync(feed, cursor, feed.now_ms())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn sync_if_due(&self, feed: &impl Feed, cursor: Cursor, now_ms: u64) -> Result<()> {
+        let unsynced = cursor.applied - cursor.durable.min(cursor.applied);
+        let is_due = unsynced >= UNSYNCED_CHANGES
+            || unsynced > 0 && now_ms.saturating_sub(self.synced_ms.load(Ordering::Relaxed)) >= UNSYNCED_MS;
+        if is_due { self.sync(feed, cursor, now_ms) } else { Ok(()) }
+    }
+
+    /// Makes the file durable; only then may the changes it shows be forgotten.
+    fn sync(&self, feed: &impl Feed, mut cursor: Cursor, now_ms: u64) -> Result<()> {
+        let Some(file) = self.files.open_in_place(&self.places.file)? else { return Ok(()) };
+        file.sync()?;
+        cursor.durable = cursor.applied;
+        cursor.write(&self.files, &self.places.cursor)?;
+        self.synced_ms.store(now_ms, Ordering::Relaxed);
+        feed.durable(cursor.durable)
+    }
+}
+
+/// Compares every line that is to be blanked with what was written there; `None` if one differs.
+fn plan<D: Disk>(
+    file: &FileInPlace<D>,
+    slots: &Slots<D>,
+    cursor: &Cursor,
+    rows: &[Change],
+) -> Result<Option<Edit>> {
+    if Look::of(&file.entry()?) != cursor.look {
+        return Ok(None);
+    }
+    let latest: BTreeMap<u64, usize> =
+        rows.iter().enumerate().map(|(at, change)| (change.slot, at)).collect();
+    let mut edit = Edit { text: String::new(), places: BTreeMap::new(), old: Vec::new() };
+    for (at, Change { slot, line, .. }) in rows.iter().enumerate() {
+        if latest.get(slot) != Some(&at) {
+            continue;
+        }
+        if let Some(old) = slots.get(*slot)? {
+            let mut bytes = file.read(old.offset, old.len as usize + 1)?;
+            if bytes.pop() != Some(b'\n') || !old.has(*slot, &bytes) {
+                return Ok(None);
+            }
+            edit.old.push(old);
+        }
+        let place =
+            line.as_ref().map(|line| Place::of(*slot, cursor.look.len + edit.text.len() as u64, line));
+        if let Some(line) = line {
+            edit.text.push_str(line);
+            edit.text.push('\n');
+        }
+        edit.places.insert(*slot, place);
+    }
+    Ok(Some(edit))
+}
+
+/// Appends first: whoever reads meanwhile may meet a line twice and never misses it.
+fn write<D: Disk>(file: &FileInPlace<D>, slots: &Slots<D>, cursor: &Cursor, edit: &Edit) -> Result<()> {
+    if let Err(error) = file.write(edit.text.as_bytes(), cursor.look.len) {
+        // Half a line at the end would keep the file from being read.
+        let _ = file.set_len(cursor.look.len);
+        return Err(error.into());
+    }
+    for old in &edit.old {
+        file.write(&vec![b' '; old.len as usize], old.offset)?;
+    }
+    for (slot, place) in &edit.places {
+        slots.put(*slot, *place)?;
+    }
+    Ok(())
+}

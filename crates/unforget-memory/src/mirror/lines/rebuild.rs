@@ -1,0 +1,227 @@
+//! The slow way: the file is read, what is new in it is taken over, and it is written anew.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use sha2::{Digest, Sha256};
+use unforget_fs::disk::{Disk, Entry};
+use unforget_fs::{Durability, Error as FileError, ReplaceOptions};
+
+use super::Lines;
+use crate::Result;
+use crate::mirror::cursor::{Cursor, Look};
+use crate::mirror::feed::{Feed, Snapshot};
+use crate::mirror::foreign::Foreign;
+use crate::mirror::report::{Finding, MergeReport};
+use crate::mirror::slots::{Place, Slots};
+
+/// What was deleted so shortly before a file was written is not new in it: its writer had read it before. Programs
+/// read and write in a moment; a person with an editor takes longer.
+const READ_BEFORE_MS: u64 = 10 * 60 * 1000;
+
+/// How many changes are looked through to tell lines that are new from lines that are missed.
+const CHANGES_LOOKED_AT: usize = 1 << 16;
+
+/// A file as it was read.
+struct Found {
+    /// `None` if there was no file.
+    look: Option<Look>,
+    modified_ms: u64,
+    content: Vec<u8>,
+}
+
+impl<D: Disk> Lines<D> {
+    /// Writes the file anew, with what others added to it. If it changes meanwhile nothing is replaced; the next round
+    /// reads it again.
+    pub(super) fn rebuild(
+        &self,
+        feed: &impl Feed,
+        cursor: Option<&Cursor>,
+        still_ours: &dyn Fn() -> Result<()>,
+    ) -> Result<Option<MergeReport>> {
+        let now_ms = feed.now_ms();
+        let Some(found) = self.find()? else { return Ok(None) };
+        let before = feed.snapshot()?;
+        let foreign = Foreign::read(&found.content, &before);
+        let mut report = MergeReport::new(self.places.file.clone(), finding(cursor, &found));
+        let snapshot = self.merge(feed, cursor, &found, &foreign, before, &mut report)?;
+        if report.loses_something() || cursor.is_none() && !found.content.is_empty() {
+            report.kept = Some(self.keep(&found.content, cursor.is_none(), &report)?);
+        }
+        let content = content_of(&snapshot);
+        if self.put(&found, &content, still_ours)? {
+            self.note(feed, cursor, &snapshot, &content, now_ms)?;
+        }
+        Ok(report.says_something().then_some(report))
+    }
+
+    /// Reads the file; `None` if it changed while it was read.
+    fn find(&self) -> Result<Option<Found>> {
+        let Some(entry) = self.look()? else {
+            return Ok(Some(Found { look: None, modified_ms: u64::MAX, content: Vec::new() }));
+        };
+        let Some(file) = self.files.open_in_place(&self.places.file)? else { return Ok(None) };
+        let content = file.read_all()?;
+        let look = Look::of(&entry);
+        if Look::of(&file.entry()?) != look || look.len != content.len() as u64 {
+            return Ok(None);
+        }
+        Ok(Some(Found { look: Some(look), modified_ms: modified_ms(&entry), content }))
+    }
+
+    /// Has the graph take over what is new to it, and answers what the file will be.
+    fn merge(
+        &self,
+        feed: &impl Feed,
+        cursor: Option<&Cursor>,
+        found: &Found,
+        foreign: &Foreign,
+        before: Snapshot,
+        report: &mut MergeReport,
+    ) -> Result<Snapshot> {
+        report.rejected.clone_from(&foreign.rejected);
+        report.unknown_fields = foreign.unknown_fields;
+        if let Some(cursor) = cursor {
+            let rows = feed.changes(cursor.applied, CHANGES_LOOKED_AT)?.rows;
+            let new: HashSet<u64> = rows.iter().map(|change| change.slot).collect();
+            report.put_back = foreign.lacks(&found.content, &before, |slot| new.contains(&slot));
+        }
+        if foreign.items.is_empty() {
+            return Ok(before);
+        }
+        let shown_ms = cursor.map_or(0, |cursor| cursor.drained_ms);
+        let since_ms = found.modified_ms.min(shown_ms).saturating_sub(READ_BEFORE_MS);
+        report.set_merged(feed.merge(foreign.items.clone(), since_ms, shown_ms)?);
+        feed.snapshot()
+    }
+
+    /// Keeps a copy of a file of which something will be gone. Its name is made of its content, so that the same one
+    /// is kept once.
+    fn keep(&self, content: &[u8], is_first: bool, report: &MergeReport) -> Result<PathBuf> {
+        let digest: String =
+            Sha256::digest(content).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let name = self.places.file.file_name().unwrap_or_default().to_os_string();
+        let mut copy = name;
+        let place = if is_first {
+            copy.push(format!(".{digest}"));
+            self.places.imported.join(&copy)
+        } else {
+            copy.push(format!(".before-merge-{digest}"));
+            self.places.file.with_file_name(&copy)
+        };
+        self.create(&place, content)?;
+        if is_first && !report.rejected.is_empty() {
+            copy.push(".rejected");
+            self.create(&place.with_file_name(&copy), report.rejected_lines().as_bytes())?;
+        }
+        Ok(place)
+    }
+
+    fn create(&self, path: &Path, content: &[u8]) -> Result<()> {
+        match self.files.create_new(path, content, &ReplaceOptions::new().create_parents(true)) {
+            Ok(()) | Err(FileError::AlreadyExists { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Replaces the file unless it is no longer the one that was read. A file that has the right content already stays.
+    fn put(&self, found: &Found, content: &[u8], still_ours: &dyn Fn() -> Result<()>) -> Result<bool> {
+        if found.look.is_some() && found.content == content {
+            still_ours()?;
+            return self.is_still(found);
+        }
+        let is_ours = || -> Result<(), Refused> {
+            still_ours().map_err(Refused::Failed)?;
+            if self.is_still(found).map_err(Refused::Failed)? { Ok(()) } else { Err(Refused::Changed) }
+        };
+        let options = ReplaceOptions::new().durability(Durability::Full).create_parents(true);
+        match self.files.replace_if(&self.places.file, content, &options, is_ours) {
+            Ok(()) => Ok(true),
+            Err(Refused::Changed) => Ok(false),
+            Err(Refused::Failed(error)) => Err(error),
+        }
+    }
+
+    fn is_still(&self, found: &Found) -> Result<bool> {
+        Ok(self.look()?.as_ref().map(Look::of) == found.look)
+    }
+
+    /// Writes the slots of a file that was written anew, and then the cursor.
+    ///
+    /// Somebody may have been faster and replaced it again, so it is read; then the old cursor, which does not describe
+    /// what they made, stays.
+    fn note(
+        &self,
+        feed: &impl Feed,
+        old: Option<&Cursor>,
+        snapshot: &Snapshot,
+        content: &[u8],
+        now_ms: u64,
+    ) -> Result<()> {
+        let Some(file) = self.files.open_in_place(&self.places.file)? else { return Ok(()) };
+        let look = Look::of(&file.entry()?);
+        if file.read_all()? != content {
+            return Ok(());
+        }
+        if let Some(old) = old.filter(|old| old.look.is_same_file(&look)) {
+            // The file stays, and the slots are about to be no longer as its cursor says.
+            old.clone().describing_nothing().write(&self.files, &self.places.cursor)?;
+        }
+        // A file that stays was not synced by its writing.
+        file.sync()?;
+        Slots::open(&self.files, &self.places.slots)?.rewrite(&places_of(snapshot))?;
+        let (boot, applied, live) = (self.boot.unwrap_or_default(), snapshot.seq, content.len() as u64);
+        let cursor = Cursor { applied, durable: applied, boot, look, live, blank: 0, drained_ms: now_ms };
+        cursor.write(&self.files, &self.places.cursor)?;
+        self.has_drained.store(true, Ordering::Relaxed);
+        self.synced_ms.store(now_ms, Ordering::Relaxed);
+        feed.durable(applied)
+    }
+}
+
+/// Why a file was not replaced.
+enum Refused {
+    /// It is no longer the one that was read.
+    Changed,
+    Failed(crate::Error),
+}
+
+impl From<FileError> for Refused {
+    fn from(error: FileError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+fn finding(cursor: Option<&Cursor>, found: &Found) -> Finding {
+    match (cursor, &found.look) {
+        (None, _) => Finding::First,
+        (Some(_), None) => Finding::Missing,
+        (Some(cursor), Some(look)) if cursor.look.is_same_file(look) => Finding::Changed,
+        (Some(_), Some(_)) => Finding::Replaced,
+    }
+}
+
+fn modified_ms(entry: &Entry) -> u64 {
+    u64::try_from(entry.modified_ns() / 1_000_000).unwrap_or(0)
+}
+
+fn content_of(snapshot: &Snapshot) -> Vec<u8> {
+    let mut content = Vec::with_capacity(snapshot.lines.iter().map(|(_, line)| line.len() + 1).sum());
+    for (_, line) in &snapshot.lines {
+        content.extend_from_slice(line.as_bytes());
+        content.push(b'\n');
+    }
+    content
+}
+
+fn places_of(snapshot: &Snapshot) -> Vec<(u64, Place)> {
+    let mut offset = 0;
+    let mut places = Vec::with_capacity(snapshot.lines.len());
+    for (slot, line) in &snapshot.lines {
+        places.push((*slot, Place::of(*slot, offset, line)));
+        offset += line.len() as u64 + 1;
+    }
+    places.sort_unstable_by_key(|(slot, _)| *slot);
+    places
+}
