@@ -116,7 +116,7 @@ pub(crate) struct Import {
 pub(crate) struct Serve {
     /// The JSON Lines file of the official server, to go on with and to keep current; the store is FILE.unforget
     /// [default: $MEMORY_FILE_PATH, else none]
-    #[arg(long, value_name = "FILE", conflicts_with = "store")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) memory_file: Option<PathBuf>,
     /// How often each tool may be called: N/minute, strict (5/minute) or off
     #[arg(long, value_name = "LIMIT", default_value = "off", value_parser = rate_limit)]

@@ -13,16 +13,24 @@ use crate::tools::{Answer, Effect, Refusal, Tool};
 use crate::transport::{InFlight, Slot};
 use crate::{Settings, watch};
 
-/// What the requests of a connection share.
+/// Carries out the calls of a connection.
 #[derive(Debug)]
 pub(crate) struct Calls {
     memory: Opening,
     pub(crate) settings: Settings,
     buckets: Buckets,
+    shared: Shared,
+}
+
+/// What calls share with the rest of their connection.
+#[derive(Debug)]
+pub(crate) struct Shared {
     pub(crate) subscriptions: Arc<Subscriptions>,
-    in_flight: Arc<InFlight>,
+    pub(crate) in_flight: Arc<InFlight>,
+    /// Said: no more is read.
     pub(crate) stop: Stop,
-    given_up: Stop,
+    /// Said: what is not done is not waited for any more.
+    pub(crate) given_up: Stop,
 }
 
 /// What a piece of work does, as far as its limits are concerned.
@@ -34,16 +42,18 @@ pub(crate) enum Work {
 }
 
 impl Calls {
-    /// Work for a connection that reads no more once it was asked to `stop`, and that answers what is not done by then
-    /// when it has `given_up`.
-    pub(crate) fn new(
-        memory: Opening,
-        settings: Settings,
-        in_flight: Arc<InFlight>,
-        (stop, given_up): (Stop, Stop),
-    ) -> Self {
+    pub(crate) fn new(memory: Opening, settings: Settings, shared: Shared) -> Self {
         let buckets = Buckets::new(settings.rate_limit);
-        Self { memory, settings, buckets, subscriptions: Arc::default(), in_flight, stop, given_up }
+        Self { memory, settings, buckets, shared }
+    }
+
+    pub(crate) fn subscriptions(&self) -> &Subscriptions {
+        &self.shared.subscriptions
+    }
+
+    /// Waits until no more is read.
+    pub(crate) async fn stopped(&self) {
+        self.shared.stop.asked().await;
     }
 
     /// Calls a tool; what it changed is told to subscribers before it is answered.
@@ -58,7 +68,7 @@ impl Calls {
         let (work, is_change) = match tool.effect {
             Effect::Reads => (Work::Reads, false),
             Effect::Remembers => (Work::Writes, false),
-            Effect::ChangesTheGraph => (Work::Writes, !self.subscriptions.is_empty()),
+            Effect::ChangesTheGraph => (Work::Writes, !self.shared.subscriptions.is_empty()),
         };
         let (answer, revision) = self
             .run(tool.name, work, context, move |memory| {
@@ -69,7 +79,7 @@ impl Calls {
             })
             .await?;
         if let Some(revision) = revision {
-            self.subscriptions.tell(revision).await;
+            self.shared.subscriptions.tell(revision).await;
         }
         Ok(answer)
     }
@@ -80,13 +90,13 @@ impl Calls {
         name: &str,
         work: Work,
         context: &RequestContext<RoleServer>,
-        f: impl FnOnce(&Memory) -> Result<T, Refusal> + Send + 'static,
+        f: impl FnOnce(&Arc<Memory>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let slot = context.extensions.get::<Arc<Slot>>().cloned();
         let cancelled = context.ct.clone();
         let done = async {
             if let (Work::Reads, Some(slot)) = (work, &slot) {
-                self.in_flight.admit_read(slot).await;
+                self.shared.in_flight.admit_read(slot).await;
             }
             let memory = self.memory.opened().await?;
             let thread = tokio::task::spawn_blocking(move || {
@@ -102,7 +112,7 @@ impl Calls {
         tokio::select! {
             outcome = done => outcome,
             () = tokio::time::sleep(self.settings.timeout) => Err(too_slow(name, work, self.settings.timeout)),
-            () = self.given_up.asked() => {
+            () = self.shared.given_up.asked() => {
                 Err(Refusal(format!("the server ended before {name} was done; look before you repeat it")))
             }
         }
@@ -110,9 +120,9 @@ impl Calls {
 
     /// Begins to watch for changes, and answers the revision after which none is missed.
     pub(crate) async fn watch(&self, context: &RequestContext<RoleServer>) -> Result<u64, Refusal> {
-        let (subscriptions, stop) = (Arc::clone(&self.subscriptions), self.stop.clone());
-        self.run("subscribing", Work::Writes, context, |memory| {
-            watch::start(memory.store.clone(), subscriptions, stop)?;
+        let (subscriptions, stop) = (Arc::clone(&self.shared.subscriptions), self.shared.stop.clone());
+        self.run("subscribing", Work::Writes, context, move |memory| {
+            watch::start(memory, &subscriptions, &stop)?;
             Ok(memory.graph().revision()?)
         })
         .await
@@ -122,7 +132,7 @@ impl Calls {
     pub(crate) async fn tell(&self, context: &RequestContext<RoleServer>) -> Result<(), Refusal> {
         let revision =
             self.run("subscribing", Work::Writes, context, |memory| Ok(memory.graph().revision()?)).await?;
-        self.subscriptions.tell(revision).await;
+        self.shared.subscriptions.tell(revision).await;
         Ok(())
     }
 }

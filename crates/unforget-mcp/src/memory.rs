@@ -1,24 +1,49 @@
 //! The store that a server serves, from the moment it is asked for.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use unforget::{Graph, Unforget};
+use unforget::{Graph, JsonLines, MirrorOptions, Unforget};
 
-/// What a server serves: a store, and a file that mirrors its graph if there is one.
+/// What a server serves: a store, and a file that shows its graph if there is one.
 #[derive(Debug)]
 pub struct Memory {
     pub(crate) store: Unforget,
+    pub(crate) mirror: Option<JsonLines>,
 }
 
 impl Memory {
-    /// A store without a mirror.
+    /// A store without a file.
     pub fn new(store: Unforget) -> Self {
-        Self { store }
+        Self { store, mirror: None }
+    }
+
+    /// A store whose graph a file of the official server shows, from now on and after each change.
+    ///
+    /// What the file holds already is added to the graph. What happens to the file, such as changes by other programs,
+    /// is told on standard error.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read or written.
+    pub fn mirrored(store: Unforget, file: &Path) -> unforget::Result<Self> {
+        // The path is one that its owner named; the official server follows links too.
+        let options = MirrorOptions::new().follow_symlinks(true);
+        let options = options.log(|event| crate::log(format_args!("{event}")));
+        let mirror = store.graph().mirror(file, options)?;
+        Ok(Self { store, mirror: Some(mirror) })
     }
 
     pub(crate) fn graph(&self) -> Graph {
         self.store.graph()
+    }
+
+    /// Ends the mirror and the store. Blocks.
+    fn end(&self) -> unforget::Result<()> {
+        // What is wrong with the file was told, and the store has all of it.
+        let _told = self.mirror.as_ref().map(|mirror| self.graph().detach(mirror));
+        self.store.clone().shutdown()
     }
 }
 
@@ -31,19 +56,16 @@ pub(crate) struct Opening {
 pub(crate) type Outcome = Result<Arc<Memory>, unforget::Error>;
 
 impl Opening {
-    /// Opens it on a blocking thread; has to be called on a runtime. `failed` is called if it cannot be opened.
+    /// Opens it on a blocking thread, and then calls `opened` there. Has to be called on a runtime.
     pub(crate) fn start(
         open: impl FnOnce() -> unforget::Result<Memory> + Send + 'static,
-        failed: impl FnOnce() + Send + 'static,
+        opened: impl FnOnce(&Outcome) + Send + 'static,
     ) -> Self {
         let (sender, outcome) = watch::channel(None);
         tokio::task::spawn_blocking(move || {
-            let opened = open().map(Arc::new);
-            let has_failed = opened.is_err();
-            sender.send_replace(Some(opened));
-            if has_failed {
-                failed();
-            }
+            let outcome = open().map(Arc::new);
+            sender.send_replace(Some(outcome.clone()));
+            opened(&outcome);
         });
         Self { outcome }
     }
@@ -58,8 +80,15 @@ impl Opening {
         }
     }
 
-    /// The memory, if it has been opened by now.
-    pub(crate) fn now(&self) -> Option<Outcome> {
-        self.outcome.borrow().clone()
+    /// Ends the memory, if it has been opened by now; one that is still being opened has nothing to be saved.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be opened, or ended.
+    pub(crate) async fn end(&self) -> unforget::Result<()> {
+        let opened = self.outcome.borrow().clone();
+        let Some(memory) = opened.transpose()? else { return Ok(()) };
+        let ended = tokio::task::spawn_blocking(move || memory.end()).await;
+        ended.unwrap_or(Err(unforget::Error::Panicked))
     }
 }

@@ -8,13 +8,15 @@ use rmcp::ServiceExt;
 use rmcp::service::{QuitReason, ServerInitializeError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::calls::Calls;
+use crate::calls::{Calls, Shared};
 use crate::front::Front;
-use crate::memory::Opening;
+use crate::memory::{Opening, Outcome};
 use crate::server::Handler;
 use crate::stop::Stop;
+use crate::subscriptions::Subscriptions;
+use crate::tools::Refusal;
 use crate::transport::{InFlight, LineTransport, Reading};
-use crate::{Error, Memory, Result, Settings};
+use crate::{Error, Memory, Result, Settings, watch};
 
 /// How long blocking threads are waited for at the end. Nothing is left for them to do then that anybody waits for.
 const LEAVE: Duration = Duration::from_millis(100);
@@ -42,8 +44,11 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<()> {
     let (asked, given_up) = (Stop::new(), Stop::new());
-    let failed = asked.clone();
-    let opening = Opening::start(open, move || failed.ask());
+    let subscriptions = Arc::new(Subscriptions::default());
+    let opening = Opening::start(open, {
+        let (asked, subscriptions) = (asked.clone(), Arc::clone(&subscriptions));
+        move |outcome| opened(outcome, &subscriptions, &asked)
+    });
     let in_flight = Arc::new(InFlight::new());
     let reading = Reading {
         line_limit: settings.line_limit,
@@ -52,7 +57,8 @@ pub async fn serve(
         given_up: given_up.clone(),
     };
     let transport = LineTransport::start(input, output, Arc::clone(&in_flight), reading);
-    let calls = Arc::new(Calls::new(opening.clone(), settings, in_flight, (asked.clone(), given_up)));
+    let shared = Shared { subscriptions, in_flight, stop: asked.clone(), given_up };
+    let calls = Arc::new(Calls::new(opening.clone(), settings, shared));
     let mut connection = std::pin::pin!(connection(Front::new(Handler::new(calls)), transport));
     tokio::select! {
         () = connection.as_mut() => {}
@@ -63,7 +69,7 @@ pub async fn serve(
     }
     // Nothing is to be watched and nobody is to be told any more, however the connection ended.
     asked.ask();
-    end(&opening).await
+    Ok(opening.end().await?)
 }
 
 async fn connection<W>(front: Front, transport: LineTransport<W>)
@@ -77,19 +83,25 @@ where
     };
     match ended {
         Ok(QuitReason::JoinError(error)) | Err(error) => {
-            crate::log(format_args!("the connection broke: {error}"))
+            crate::log(format_args!("the connection broke: {error}"));
         }
         Ok(_) => {}
     }
 }
 
-async fn end(opening: &Opening) -> Result<()> {
-    // A memory that is still being opened has nothing to be saved.
-    let Some(memory) = opening.now().transpose()? else { return Ok(()) };
-    let store = memory.store.clone();
-    drop(memory);
-    let closed = tokio::task::spawn_blocking(move || store.shutdown()).await;
-    Ok(closed.unwrap_or(Err(unforget::Error::Panicked))?)
+/// Watches for what others change if a file is to show it, and ends a server that has nothing to serve.
+fn opened(outcome: &Outcome, subscriptions: &Arc<Subscriptions>, stop: &Stop) {
+    match outcome {
+        Ok(memory) if memory.mirror.is_some() => {
+            if let Err(Refusal(reason)) = watch::start(memory, subscriptions, stop) {
+                crate::log(format_args!(
+                    "what others change is shown in the file after our next change: {reason}"
+                ));
+            }
+        }
+        Ok(_) => {}
+        Err(_) => stop.ask(),
+    }
 }
 
 /// Serves a memory over standard input and output until the input ends, or until SIGTERM or an interrupt.

@@ -13,6 +13,7 @@ use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
 
 use crate::calls::{Calls, Work};
+use crate::memory::Memory;
 use crate::resource;
 use crate::tools::{self, Answer, Refusal};
 
@@ -107,7 +108,7 @@ impl ServerHandler for Handler {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let wanted = resource::wanted(&request.uri)?;
         let limit = self.calls.settings.answer_limit;
-        let read = move |memory: &_| resource::read(memory, wanted, limit);
+        let read = move |memory: &Arc<Memory>| resource::read(memory, wanted, limit);
         let text = self.calls.run("resources/read", Work::Reads, &context, read).await.map_err(failed)?;
         Ok(resource::contents(request.uri, text).into())
     }
@@ -126,15 +127,15 @@ impl ServerHandler for Handler {
         let wants_graph =
             subscription.accepted().resource_subscriptions.as_ref().is_some_and(|uris| !uris.is_empty());
         if let (true, Some(Acknowledged(known))) = (wants_graph, context.extensions.get()) {
-            self.calls.subscriptions.listen(subscription.sink().clone(), *known);
+            self.calls.subscriptions().listen(subscription.sink().clone(), *known);
             // What has changed since the client was promised to be told.
             self.calls.tell(context).await.map_err(failed)?;
         }
         tokio::select! {
             () = subscription.cancelled() => {}
-            () = self.calls.stop.asked() => {}
+            () = self.calls.stopped() => {}
         }
-        self.calls.subscriptions.stop_listening(subscription.sink().id());
+        self.calls.subscriptions().stop_listening(subscription.sink().id());
         Ok(())
     }
 
@@ -147,7 +148,7 @@ impl ServerHandler for Handler {
     ) -> Result<(), ErrorData> {
         if request.uri == resource::URI {
             let known = self.calls.watch(&context).await.map_err(failed)?;
-            self.calls.subscriptions.subscribe(context.peer, known);
+            self.calls.subscriptions().subscribe(context.peer, known);
         }
         Ok(())
     }
@@ -159,7 +160,7 @@ impl ServerHandler for Handler {
         _context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         if request.uri == resource::URI {
-            self.calls.subscriptions.unsubscribe();
+            self.calls.subscriptions().unsubscribe();
         }
         Ok(())
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use unforget::{Changes, Unforget};
+use unforget::{Changes, JsonLines};
 
+use crate::memory::Memory;
 use crate::stop::Stop;
 use crate::subscriptions::Subscriptions;
 use crate::tools::Refusal;
@@ -13,18 +14,26 @@ use crate::tools::Refusal;
 /// How long the watching thread goes without looking whether it is to end.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Begins to tell subscribers of changes, whoever makes them, unless somebody has begun already. Has to be called on a
-/// thread of a runtime.
-pub(crate) fn start(store: Unforget, subscriptions: Arc<Subscriptions>, stop: Stop) -> Result<(), Refusal> {
-    let changes = store.changes()?;
+/// Begins to watch for changes, whoever makes them, unless somebody has begun already: the mirror is made to show them,
+/// and subscribers are told. Has to be called on a thread of a runtime.
+pub(crate) fn start(
+    memory: &Arc<Memory>,
+    subscriptions: &Arc<Subscriptions>,
+    stop: &Stop,
+) -> Result<(), Refusal> {
+    let changes = memory.store.changes()?;
     if !subscriptions.begin_watching() {
         return Ok(());
     }
     let (sender, mut revisions) = watch::channel(0);
-    let watching = move || watch(&store, changes, &sender, &stop);
+    let watching = {
+        let (memory, stop) = (Arc::clone(memory), stop.clone());
+        move || watch(&memory, changes, &sender, &stop)
+    };
     if let Err(error) = std::thread::Builder::new().name("unforget-mcp-watch".to_owned()).spawn(watching) {
         return Err(Refusal(format!("no thread to watch for changes: {error}")));
     }
+    let subscriptions = Arc::clone(subscriptions);
     tokio::spawn(async move {
         while revisions.changed().await.is_ok() {
             let revision = *revisions.borrow_and_update();
@@ -35,7 +44,7 @@ pub(crate) fn start(store: Unforget, subscriptions: Arc<Subscriptions>, stop: St
 }
 
 /// Reports each revision until the server stops or the store is closed.
-fn watch(store: &Unforget, mut changes: Changes, revisions: &watch::Sender<u64>, stop: &Stop) {
+fn watch(memory: &Memory, mut changes: Changes, revisions: &watch::Sender<u64>, stop: &Stop) {
     let mut is_unseen = false;
     while !stop.is_asked() {
         match changes.wait_timeout(LOOK) {
@@ -43,14 +52,23 @@ fn watch(store: &Unforget, mut changes: Changes, revisions: &watch::Sender<u64>,
             Err(_closed) => return,
         }
         if is_unseen {
-            match store.graph().revision() {
+            match memory.graph().revision() {
                 Ok(revision) => {
                     is_unseen = false;
-                    revisions.send_replace(revision);
+                    show(memory, revision, revisions);
                 }
                 // What could not be looked at is looked at again.
                 Err(error) => crate::log(format_args!("cannot see what has changed: {error}")),
             }
         }
     }
+}
+
+fn show(memory: &Memory, revision: u64, revisions: &watch::Sender<u64>) {
+    if *revisions.borrow() == revision {
+        return;
+    }
+    revisions.send_replace(revision);
+    // The mirror itself says what is wrong with it, and the next change brings this one too.
+    let _told = memory.mirror.as_ref().map(JsonLines::catch_up);
 }

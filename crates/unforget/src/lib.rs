@@ -45,9 +45,9 @@ pub use crate::store::{Stats, Unforget};
 pub use unforget_context::{Contexts, Persistence, SaveWindow, Snapshot, UserContext};
 pub use unforget_memory::{
     AddedObservations, CONTENT_LIMIT, DEFAULT_LAYER, DEFAULT_LIMIT, Deleted, Entity, Graph, GraphCursor,
-    GraphPage, HIT_LIMIT, Hit, ITEM_LIMIT, Imported, KnowledgeGraph, Memories, NewObservations, NewTurn,
-    ObservationsToDelete, PastEntity, PastObservation, PastRelation, Query, Rejected, Relation, Stored,
-    parse_line,
+    GraphPage, HIT_LIMIT, Hit, ITEM_LIMIT, Imported, JsonLines, KnowledgeGraph, Memories, MirrorOptions,
+    NewObservations, NewTurn, ObservationsToDelete, PastEntity, PastObservation, PastRelation, Query,
+    Rejected, Relation, Stored, parse_line,
 };
 pub use unforget_sqlite::{Changes, Check, Durability};
 /// The crates beneath, for what is not re-exported by name.

@@ -17,7 +17,10 @@ const DEADLINE: Duration = Duration::from_mins(2);
 /// The command without a store; its home is `home`, so no other store is in reach.
 pub(crate) fn unforget(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_unforget"));
-    command.env_remove("UNFORGET_STORE").env_remove("XDG_DATA_HOME").env("HOME", home).stdin(Stdio::null());
+    for variable in ["UNFORGET_STORE", "MEMORY_FILE_PATH", "XDG_DATA_HOME"] {
+        command.env_remove(variable);
+    }
+    command.env("HOME", home).stdin(Stdio::null());
     command
 }
 

@@ -11,6 +11,7 @@ mod killed;
 mod recall;
 mod refusals;
 mod remember;
+mod serve;
 mod store;
 mod streams;
 mod together;

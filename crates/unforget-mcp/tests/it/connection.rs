@@ -31,7 +31,7 @@ pub(crate) fn modern_meta() -> Value {
 pub(crate) struct Connection {
     requests: Option<WriteHalf<DuplexStream>>,
     answers: Lines<BufReader<ReadHalf<DuplexStream>>>,
-    served: JoinHandle<unforget_mcp::Result<()>>,
+    end: JoinHandle<unforget_mcp::Result<()>>,
     stop: Option<oneshot::Sender<()>>,
     root: TempDir,
     id: u64,
@@ -80,10 +80,10 @@ impl Connection {
                 std::future::pending::<()>().await;
             }
         };
-        let served = tokio::spawn(serve(open, input, output, settings, stopped));
+        let end = tokio::spawn(serve(open, input, output, settings, stopped));
         let (answers, requests) = tokio::io::split(client);
         let answers = BufReader::new(answers).lines();
-        Self { requests: Some(requests), answers, served, stop: Some(stop), root, id: 0 }
+        Self { requests: Some(requests), answers, end, stop: Some(stop), root, id: 0 }
     }
 
     pub(crate) async fn greet(&mut self, version: &str) -> Value {
@@ -159,13 +159,13 @@ impl Connection {
         while let Some(message) = self.hear().await {
             rest.push(message);
         }
-        within(&mut self.served).await.expect("it did not panic").expect("it ended well");
+        within(&mut self.end).await.expect("it did not panic").expect("it ended well");
         rest
     }
 
     /// Waits for the server to end without hearing any more.
     pub(crate) async fn outcome(&mut self) -> unforget_mcp::Result<()> {
-        within(&mut self.served).await.expect("it did not panic")
+        within(&mut self.end).await.expect("it did not panic")
     }
 
     pub(crate) fn directory(&self) -> PathBuf {

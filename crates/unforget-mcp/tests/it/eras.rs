@@ -115,8 +115,8 @@ async fn the_rust_client_speaks_either_era() {
         let (client, server) = tokio::io::duplex(1 << 16);
         let (input, output) = tokio::io::split(server);
         let open = move || Ok(Memory::new(Unforget::open(directory)?));
-        let served = tokio::spawn(serve(open, input, output, Settings::default(), std::future::pending()));
+        let end = tokio::spawn(serve(open, input, output, Settings::default(), std::future::pending()));
         story(Client.serve_with_lifecycle(client, mode).await.expect("they agree")).await;
-        served.await.expect("it did not panic").expect("it ended well");
+        end.await.expect("it did not panic").expect("it ended well");
     }
 }

@@ -1,0 +1,67 @@
+//! A client that sends and does not read.
+
+use std::io::Write;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::server::Server;
+use crate::command::{Store, start, wait_until};
+
+/// The graph has about this much text.
+const GRAPH: usize = 2 << 20;
+
+/// How long a server that takes requests goes at most without taking one.
+const STALLED: Duration = Duration::from_secs(3);
+
+#[test]
+fn a_client_that_does_not_read_is_not_read_and_fills_no_memory() {
+    let store = Store::missing();
+    let mut writer = Server::on(&store);
+    let observations: Vec<_> = (0..32).map(|n| format!("{n} {}", "x".repeat(GRAPH / 32))).collect();
+    let entity = json!({"name": "large", "entityType": "thing", "observations": observations});
+    writer.call("create_entities", &json!({"entities": [entity]}));
+    drop(writer);
+
+    let mut process = start(&mut store.text(["serve"]));
+    let mut requests = process.stdin.take().expect("piped");
+    let answers = process.stdout.take().expect("piped");
+    let (sent, progress) = channel();
+    let sender = std::thread::spawn(move || {
+        let client = json!({"name": "test", "version": "1"});
+        let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client});
+        writeln!(
+            requests,
+            "{}",
+            json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello})
+        )?;
+        for id in 1_u64.. {
+            let read = json!({"name": "read_graph", "arguments": {"padding": " ".repeat(1000)}});
+            writeln!(
+                requests,
+                "{}",
+                json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": read})
+            )?;
+            let _nobody_counts_any_more = sent.send(id);
+        }
+        std::io::Result::Ok(())
+    });
+    let mut taken = 0;
+    loop {
+        match progress.recv_timeout(STALLED) {
+            Ok(id) => taken = id,
+            Err(RecvTimeoutError::Timeout) => break,
+            Err(RecvTimeoutError::Disconnected) => panic!("the server ended after {taken} requests"),
+        }
+    }
+    assert!((1..1000).contains(&taken), "it stops reading; {taken} requests were sent");
+    let resident = super::server::resident(process.id());
+    assert!(resident < 150 << 10, "a few answers are in memory and not {taken}: {resident} KiB");
+
+    drop(answers);
+    wait_until("the end of a server whose client went away", || {
+        process.try_wait().expect("it is our child").is_some()
+    });
+    assert!(sender.join().expect("no panic").is_err(), "nobody reads any more");
+}
