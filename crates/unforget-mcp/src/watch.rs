@@ -57,6 +57,8 @@ fn watch(memory: &Memory, mut changes: Changes, revisions: &watch::Sender<u64>, 
                     is_unseen = false;
                     show(memory, revision, revisions);
                 }
+                // The store is closed at the end.
+                Err(_) if stop.is_asked() => return,
                 // What could not be looked at is looked at again.
                 Err(error) => crate::log(format_args!("cannot see what has changed: {error}")),
             }
