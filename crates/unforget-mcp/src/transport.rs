@@ -168,7 +168,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Reader<W> {
             };
             match said {
                 Said::Nothing => {}
-                Said::Refused(answer) => self.output.write(*answer).await.ok()?,
+                Said::Refused(answer) => self.answer(*answer).await?,
                 Said::Message(message) => self.pass(*message, bytes).await?,
             }
         }
@@ -176,6 +176,8 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Reader<W> {
 
     /// Passes a message on; `None` if nobody takes it any more.
     async fn pass(&mut self, mut message: ClientJsonRpcMessage, bytes: usize) -> Option<()> {
+        // Nothing is waited for once a request is entered: who is told to stop here would leave it in flight for ever.
+        let place = self.messages.clone().reserve_owned().await.ok()?;
         match &mut message {
             JsonRpcMessage::Request(request) => {
                 self.is_opened |= opens(&request.request);
@@ -196,15 +198,22 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Reader<W> {
             }
             JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
         }
-        self.messages.send(message).await.ok()
+        place.send(message);
+        Some(())
     }
 
     async fn refuse_again(&self, request: &JsonRpcRequest<ClientRequest>) -> Option<()> {
         let reason = "a request with this id is in flight; use another id".to_owned();
         match message::refuse(ErrorCode::INVALID_REQUEST, reason, Some(request.id.clone())) {
-            Said::Refused(answer) => self.output.write(*answer).await.ok(),
+            Said::Refused(answer) => self.answer(*answer).await,
             Said::Message(_) | Said::Nothing => Some(()),
         }
+    }
+
+    /// Answers what is not passed on. A task of its own writes, so that who is told to stop leaves no half of a line.
+    async fn answer(&self, answer: ServerJsonRpcMessage) -> Option<()> {
+        let output = Arc::clone(&self.output);
+        tokio::spawn(async move { output.write(answer).await }).await.ok()?.ok()
     }
 }
 
