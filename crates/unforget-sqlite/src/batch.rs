@@ -59,7 +59,7 @@ impl Bench {
 
     /// Ends the transaction if SQLite did not; says whether that could be done. A forked child leaves it to its parent.
     pub(crate) fn rollback(&self) -> bool {
-        process::check().is_err() || self.conn.is_autocommit() || self.conn.execute_batch("ROLLBACK").is_ok()
+        self.conn.is_autocommit() || process::check().is_err() || self.conn.execute_batch("ROLLBACK").is_ok()
     }
 }
 
