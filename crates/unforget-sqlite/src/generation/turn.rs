@@ -81,4 +81,31 @@ mod tests {
         let within = to_number(Some(TurnHolder::new(7, 1_999, false)));
         assert_eq!(from_number(within, Role::Holder).map(|holder| holder.since_ms), Some(1_000));
     }
+    #[test]
+    fn of_a_killed_process_and_a_living_one_the_later_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = directory.path().join("a.db");
+        let board = Arc::new(Board::new(&database));
+        board.counter.open().unwrap();
+        let page = TurnInPage::new(&board);
+        let named = |counter: &Counter| match blocker(counter, directory.path()) {
+            Some(Blocker::Process(holder)) => Some((holder.pid, holder.waits)),
+            _ => None,
+        };
+        page.set_next(Some(TurnHolder::new(6, 1_000, true)));
+        assert_eq!(named(&board.counter), Some((6, true)));
+        page.set_holder(Some(TurnHolder::new(7, 1_000, false)));
+        assert_eq!(named(&board.counter), Some((7, false)));
+        assert_eq!(named(&Counter::of(&database)), Some((7, false)), "also to who has not opened the page");
+        let mut turnstile = Turnstile::open(directory.path()).unwrap();
+        let turn = turnstile.enter().unwrap();
+        assert_eq!(named(&board.counter), Some((std::process::id(), false)), "7 was killed long ago");
+        page.set_holder(Some(TurnHolder::new(8, u64::from(u32::MAX) * 1_000, false)));
+        assert_eq!(named(&board.counter), Some((8, false)), "it came later");
+        page.set_holder(None);
+        drop(turn);
+        assert_eq!(named(&board.counter), Some((6, true)), "nobody has the turn");
+        page.set_next(None);
+        assert_eq!(named(&board.counter), None);
+    }
 }
