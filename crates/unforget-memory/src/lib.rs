@@ -30,10 +30,10 @@
 //!   is kept as history.
 //! - A search of the graph for one or two letters looks through all of it, and a search with many hits answers all of them:
 //!   some 150 ms and more at 100,000 entities.
-//! - [`Graph::import_lines`] is one transaction and keeps the file in memory meanwhile: 100,000 entities take some ten
-//!   seconds, in which writers of a shorter deadline get `Busy`.
-//! - One change in some hundred merges parts of the full-text index and takes longer, up to some hundred milliseconds in a
-//!   graph of 100,000 entities.
+//! - [`Graph::import_lines`] is one transaction and keeps the file in memory meanwhile: 100,000 entities take some five
+//!   seconds, in which other writers wait.
+//! - One change in some hundred merges parts of the full-text index and takes longer, some 20 ms in a graph of 100,000
+//!   entities.
 //! - An observation that a call of [`Graph::add_observations`] names twice is added once; the official server adds it twice.
 
 #![forbid(unsafe_code)]
