@@ -10,13 +10,19 @@ const CALLS: usize = 1000;
 type Error = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Error> {
-    println!("{:>9} {:>9} {:>10} {:>10} {:>10} {:>10}", "entities", "mirror", "create p50", "p99", "add p50", "p99");
+    println!(
+        "{:>9} {:>9} {:>10} {:>10} {:>10} {:>10}",
+        "entities", "mirror", "create p50", "p99", "add p50", "p99"
+    );
     for entities in [0, 10_000, 100_000] {
         for mirrored in [false, true] {
             let root = tempfile::tempdir()?;
-            let graph = Memories::open(Database::open(root.path().join("unforget.db"), Options::default())?)?.graph();
+            let graph =
+                Memories::open(Database::open(root.path().join("unforget.db"), Options::default())?)?.graph();
             for first in (0..entities).step_by(5_000) {
-                graph.create_entities((first..first + 5_000).map(|n| entity(&format!("entity {n}"))).collect())?;
+                graph.create_entities(
+                    (first..first + 5_000).map(|n| entity(&format!("entity {n}"))).collect(),
+                )?;
             }
             if mirrored {
                 let began = Instant::now();
@@ -35,7 +41,9 @@ fn main() -> Result<(), Error> {
 }
 
 fn entity(name: &str) -> Entity {
-    Entity::new(name, "thing").observed("It is about as long as what people note down.").observed("And another.")
+    Entity::new(name, "thing")
+        .observed("It is about as long as what people note down.")
+        .observed("And another.")
 }
 
 fn add(graph: &Graph, n: usize) -> Result<(), Error> {

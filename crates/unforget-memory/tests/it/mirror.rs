@@ -2,6 +2,7 @@
 
 mod edits;
 mod following;
+mod processes;
 mod refusals;
 
 use std::collections::{BTreeMap, BTreeSet};
