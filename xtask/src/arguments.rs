@@ -12,6 +12,8 @@ Usage: cargo xtask TASK
   shuttle [--long] [NAME]  the same for large scenarios, in thousands of drawn schedules
   torture [--long]         kill 50 holders of each kind of lock, or 500; no increment may be lost or doubled
   teeth [NAME]             remove the protections whose patch name contains NAME; a test has to notice
+  clients                  play a story with the official MCP clients, installed from their registries
+  peers [PART]             measure `unforget serve` beside the official memory server, installed from npm
 
 Exit codes: 0 all is well, 1 something failed, 2 wrong usage.";
 
@@ -24,6 +26,8 @@ pub(crate) enum Task {
     Models(Checker, Selection),
     Torture { long: bool },
     Teeth(Option<String>),
+    Clients,
+    Peers(Option<String>),
 }
 
 impl Task {
@@ -41,6 +45,8 @@ impl Task {
             "shuttle" => selection(rest).map(|selection| Self::Models(Checker::Shuttle, selection)),
             "torture" => torture(rest),
             "teeth" => at_most_one(rest).map(Self::Teeth),
+            "clients" => nothing_more(rest).map(|()| Self::Clients),
+            "peers" => at_most_one(rest).map(Self::Peers),
             unknown => Err(format!("There is no task `{unknown}`.")),
         }
     }
@@ -90,6 +96,9 @@ mod tests {
         assert_eq!(parse("torture"), Ok(Task::Torture { long: false }));
         assert_eq!(parse("torture --long"), Ok(Task::Torture { long: true }));
         assert_eq!(parse("teeth"), Ok(Task::Teeth(None)));
+        assert_eq!(parse("clients"), Ok(Task::Clients));
+        assert_eq!(parse("peers"), Ok(Task::Peers(None)));
+        assert_eq!(parse("peers latency"), Ok(Task::Peers(Some("latency".into()))));
         assert_eq!(parse("teeth queue"), Ok(Task::Teeth(Some("queue".into()))));
         for (task, checker) in [("loom", Checker::Loom), ("shuttle", Checker::Shuttle)] {
             let long = Selection { long: true, name: Some("queue".into()) };

@@ -9,6 +9,7 @@
 //! - `loom` and `shuttle` run each model in a process of its own, because a failing model can abort its process.
 //! - `torture` kills the holders of locks, more often than a test run does.
 //! - `teeth` removes one protection at a time and demands that a test notices.
+//! - `clients` and `peers` install other people's MCP clients and server, and are never part of `verify`.
 //!
 //! # Limitations
 //!
@@ -17,6 +18,7 @@
 #![expect(clippy::print_stdout, reason = "what a task prints is its product")]
 
 mod arguments;
+mod elsewhere;
 mod error;
 mod files;
 mod invocation;
@@ -69,6 +71,8 @@ fn perform(task: &Task) -> Result<bool, Error> {
         Task::Models(checker, selection) => models::run(&workspace, *checker, selection),
         Task::Torture { long } => torture::run(&workspace, *long),
         Task::Teeth(selection) => teeth::run(&workspace, selection.as_deref()),
+        Task::Clients => elsewhere::clients(&workspace),
+        Task::Peers(part) => elsewhere::peers(&workspace, part.as_deref()),
     }
 }
 

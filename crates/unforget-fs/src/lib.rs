@@ -169,7 +169,7 @@ pub use private_file::{check_own_file, ensure_file, open_file};
 pub use replace::{Durability, ReplaceOptions, SymlinkPolicy, replace, replace_if, replace_many};
 pub use secure_dir::SecureDir;
 pub use sweep::{Swept, sweep_orphans};
-pub use turnstile::{Turn, TurnHolder, Turnstile};
+pub use turnstile::{Turn, TurnHolder, TurnRecord, Turnstile};
 pub use weak_names::syncs_names;
 
 /// Compiles the example of the README.

@@ -1,22 +1,20 @@
 //! A lock for busy writers: processes take turns, wait in the kernel, and nobody starves.
 
+mod record;
+
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+pub use self::record::{TurnHolder, TurnRecord};
 use crate::dir::{self, Dir};
 use crate::disk::{FileId, Open, RealDisk};
 use crate::{Error, kernel_lock, own_file};
 
 /// Held while one waits for the turn, so that whoever waits is next.
 const QUEUE: &str = "turn.queue";
-/// Held while one has the turn; its content says who has it.
+/// Held while one has the turn; its content says who has it, unless that is recorded elsewhere.
 const TURN: &str = "turn.lock";
-
-/// The record has one size, so that one write replaces it whole: two numbers of at most 20 digits, a space, a
-/// newline.
-const RECORD_SIZE: usize = 42;
 
 /// How often the turn is taken again when its file was replaced while we waited. Every time costs somebody
 /// the removal of a file, so reaching this means that a program removes it all the time.
@@ -60,6 +58,8 @@ pub struct Turnstile {
     queue_path: PathBuf,
     turn_path: PathBuf,
     opened_by: u32,
+    /// Where it is written down who has the turn and who is next; in the two files if nowhere else.
+    elsewhere: Option<Box<dyn TurnRecord>>,
 }
 
 impl Turnstile {
@@ -70,12 +70,30 @@ impl Turnstile {
     /// [`Error::Symlink`], [`Error::NotRegular`], [`Error::HardLinked`] or [`Error::ForeignOwner`] if
     /// something else has one of their names.
     pub fn open(dir: &Path) -> Result<Self, Error> {
+        Self::open_with(dir, None)
+    }
+
+    /// Opens it as [`open`](Self::open) does, to write down in `record` who has the turn.
+    ///
+    /// For who syncs another file of the same file system in every turn: a record in the two files changes them each
+    /// time, and such a sync may have to wait for that as well. [`holder_of`](Self::holder_of) does not know of `record`;
+    /// others with the same directory exclude this one as ever.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_recording_in(dir: &Path, record: impl TurnRecord + 'static) -> Result<Self, Error> {
+        Self::open_with(dir, Some(Box::new(record)))
+    }
+
+    fn open_with(dir: &Path, elsewhere: Option<Box<dyn TurnRecord>>) -> Result<Self, Error> {
         let path = dir;
         let dir = Dir::open(path).map_err(|e| Error::io("open the directory", path, e))?;
         let (queue_path, turn_path) = (path.join(QUEUE), path.join(TURN));
         let queue = open_file(&dir, QUEUE)?;
         let (turn, turn_id) = open_turn(&dir, &turn_path)?;
-        Ok(Self { dir, queue, turn, turn_id, queue_path, turn_path, opened_by: std::process::id() })
+        let opened_by = std::process::id();
+        Ok(Self { dir, queue, turn, turn_id, queue_path, turn_path, opened_by, elsewhere })
     }
 
     /// Waits for the turn and takes it.
@@ -135,10 +153,10 @@ impl Turnstile {
     /// It is for people and messages, not for decisions: it is read without a lock. A process that was killed
     /// is named until the next one comes. `None` also where nothing was ever opened.
     pub fn holder_of(dir: &Path) -> Result<Option<TurnHolder>, Error> {
-        if let Some(holder) = read_record(dir, TURN)? {
+        if let Some(holder) = record::read(dir, TURN)? {
             return Ok(Some(holder));
         }
-        let next = read_record(dir, QUEUE)?;
+        let next = record::read(dir, QUEUE)?;
         Ok(next.map(|next| TurnHolder { waits: true, ..next }))
     }
 
@@ -148,9 +166,9 @@ impl Turnstile {
         if kernel_lock::try_lock(&self.turn, &self.turn_path)? {
             return Ok(());
         }
-        write_record(&self.queue, &self.own_record());
+        self.record_next(Some(self.ourselves(true)));
         let taken = kernel_lock::lock(&self.turn, &self.turn_path);
-        write_record(&self.queue, "");
+        self.record_next(None);
         taken
     }
 
@@ -177,8 +195,22 @@ impl Turnstile {
     }
 
     /// Who waits or has the turn is who opened it: [`refuse_fork`](Self::refuse_fork) has seen that.
-    fn own_record(&self) -> String {
-        format!("{} {}", self.opened_by, crate::timestamp::now_ms())
+    fn ourselves(&self, waits: bool) -> TurnHolder {
+        TurnHolder { pid: self.opened_by, since_ms: crate::timestamp::now_ms(), waits }
+    }
+
+    fn record_holder(&self, holder: Option<TurnHolder>) {
+        match &self.elsewhere {
+            Some(record) => record.set_holder(holder),
+            None => record::write(&self.turn, holder),
+        }
+    }
+
+    fn record_next(&self, next: Option<TurnHolder>) {
+        match &self.elsewhere {
+            Some(record) => record.set_next(next),
+            None => record::write(&self.queue, next),
+        }
     }
 }
 
@@ -191,7 +223,7 @@ pub struct Turn<'turnstile> {
 
 impl<'turnstile> Turn<'turnstile> {
     fn begin(turnstile: &'turnstile Turnstile) -> Self {
-        write_record(&turnstile.turn, &turnstile.own_record());
+        turnstile.record_holder(Some(turnstile.ourselves(false)));
         Self { turnstile }
     }
 }
@@ -200,36 +232,9 @@ impl Drop for Turn<'_> {
     /// In a forked child nothing is unlocked: an unlock there would end the turn of the parent.
     fn drop(&mut self) {
         if std::process::id() == self.turnstile.opened_by {
-            write_record(&self.turnstile.turn, "");
+            self.turnstile.record_holder(None);
             kernel_lock::unlock(&self.turnstile.turn);
         }
-    }
-}
-
-/// Who has the turn, or is next in line for it, by its own word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TurnHolder {
-    /// The process id, in the holder's own pid namespace.
-    pub pid: u32,
-    /// When its turn or its waiting began, in milliseconds since 1970 by its wall clock.
-    pub since_ms: u64,
-    /// Whether it is next in line and does not have the turn.
-    pub waits: bool,
-}
-
-impl TurnHolder {
-    fn parse(record: &[u8]) -> Option<Self> {
-        let mut fields = std::str::from_utf8(record).ok()?.split_ascii_whitespace();
-        let (pid, since_ms) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-        fields.next().is_none().then_some(Self { pid, since_ms, waits: false })
-    }
-}
-
-impl std::fmt::Display for TurnHolder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let next = if self.waits { " (next in line)" } else { "" };
-        write!(f, "process {}{next} since {}", self.pid, crate::timestamp::Utc::from_ms(self.since_ms))
     }
 }
 
@@ -243,53 +248,9 @@ fn open_turn(dir: &Dir, path: &Path) -> Result<(File, FileId), Error> {
     Ok((turn, entry.id().clone()))
 }
 
-/// Writes a record. It informs and protects nothing, so a full disk must not take the turn from us.
-fn write_record(file: &File, record: &str) {
-    let padded = format!("{record:<width$}\n", width = RECORD_SIZE - 1);
-    let _ = dir::write_at_start(file, padded.as_bytes());
-}
-
-fn read_record(dir: &Path, name: &str) -> Result<Option<TurnHolder>, Error> {
-    let path = dir.join(name);
-    let opened = Dir::open(dir).and_then(|dir| dir.open_file(OsStr::new(name), Open::Read));
-    let file = match opened {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(Error::io("open", &path, e)),
-    };
-    let mut record = Vec::with_capacity(RECORD_SIZE);
-    match file.take(RECORD_SIZE as u64).read_to_end(&mut record) {
-        Ok(_) => Ok(TurnHolder::parse(&record)),
-        // Where locks are mandatory, nobody reads a locked file.
-        Err(_) if cfg!(windows) => Ok(None),
-        Err(e) => Err(Error::io("read", &path, e)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_record_is_two_numbers_and_nothing_else() {
-        let holder = |pid, since_ms| Some(TurnHolder { pid, since_ms, waits: false });
-        assert_eq!(TurnHolder::parse(b"12 1790000000000      \n"), holder(12, 1_790_000_000_000));
-        assert_eq!(TurnHolder::parse(b"                      \n"), None);
-        for broken in [&b""[..], b"12", b"12 x", b"12 13 14", b"-1 5", b"\xff\xfe 5", b"99999999999 5"] {
-            assert_eq!(TurnHolder::parse(broken), None, "{broken:?}");
-        }
-    }
-
-    #[test]
-    fn the_largest_record_fits() {
-        assert!(format!("{} {}", u32::MAX, u64::MAX).len() < RECORD_SIZE);
-    }
-
-    #[test]
-    fn a_holder_is_shown_to_people() {
-        let holder = TurnHolder { pid: 12, since_ms: 1_790_000_000_000, waits: false };
-        assert_eq!(holder.to_string(), "process 12 since 2026-09-21 14:13:20 UTC");
-    }
 
     #[cfg(unix)]
     #[test]

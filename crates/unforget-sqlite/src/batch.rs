@@ -59,7 +59,7 @@ impl Bench {
 
     /// Ends the transaction if SQLite did not; says whether that could be done. A forked child leaves it to its parent.
     pub(crate) fn rollback(&self) -> bool {
-        process::check().is_err() || self.conn.is_autocommit() || self.conn.execute_batch("ROLLBACK").is_ok()
+        self.conn.is_autocommit() || process::check().is_err() || self.conn.execute_batch("ROLLBACK").is_ok()
     }
 }
 
@@ -240,7 +240,7 @@ impl<'a> Batch<'a> {
     }
 
     fn commit(&mut self, members: Vec<Member>, mut answers: Vec<Kept>) {
-        let ended = process::check().and_then(|()| self.end(&mut answers));
+        let ended = self.end(&mut answers);
         if process::check().is_err() {
             // An operation or the end of the batch forked, and this is the child, in whose place the parent commits.
             self.outcome.poisoned = true;
@@ -272,6 +272,7 @@ impl<'a> Batch<'a> {
         let Some((batch_end, pending)) = self.ledger.take_pending() else {
             return Ok(());
         };
+        process::check()?;
         let bench = self.bench;
         let own = Ledger::new(None);
         let tx = WriteTx::new(&bench.conn, &own);

@@ -7,14 +7,13 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use unforget_fs::Turnstile;
 use unforget_sync::primitive::{Condvar, Mutex};
 use unforget_sync::{Close, Limits, SystemClock, Ticket, WaitError, WriteQueue};
 
 use crate::batch::Outcome;
 use crate::census::Census;
 use crate::file::{self, FileId};
-use crate::generation::{Board, Generation, Watcher};
+use crate::generation::{self, Board, Generation, Watcher};
 use crate::memory::Place;
 use crate::observers::Observers;
 use crate::op::{Op, Reply};
@@ -106,7 +105,11 @@ impl Shared {
 
     fn busy(&self, since: Instant) -> Error {
         let foreign = self.foreign.load(Ordering::Relaxed);
-        let blocker = if foreign { Some(Blocker::Foreign) } else { holder(&self.path) };
+        let blocker = if foreign {
+            Some(Blocker::Foreign)
+        } else {
+            generation::blocker(&self.board.counter, directory(&self.path))
+        };
         Error::Busy { path: Some(self.path.clone()), waited: since.elapsed(), blocker }
     }
 
@@ -345,11 +348,6 @@ fn wait_opened(opened: Ticket<Result<()>>, shared: &Shared, options: &Options) -
         Err(WaitError::TimedOut(_)) => Err(shared.busy(since)),
         Err(_) => Err(Error::Panicked { message: "while the database was opened".to_owned() }),
     }
-}
-
-/// Who has the turn, if the holder left a record that can be read.
-fn holder(path: &Path) -> Option<Blocker> {
-    Turnstile::holder_of(directory(path)).ok().flatten().map(Blocker::Process)
 }
 
 /// The directory whose turn a database takes.

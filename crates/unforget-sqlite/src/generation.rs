@@ -25,6 +25,7 @@ mod commit;
 #[expect(unsafe_code, reason = "memory that processes share has no other owner")]
 mod mapped;
 mod page;
+mod turn;
 mod watcher;
 
 #[cfg(test)]
@@ -39,6 +40,7 @@ use unforget_sync::primitive::{Condvar, Mutex};
 pub use changes::Changes;
 pub(crate) use commit::Commit;
 pub(crate) use page::Counter;
+pub(crate) use turn::{TurnInPage, blocker};
 pub(crate) use watcher::{INTERVAL, Watcher};
 
 /// The epoch in which nobody can say whether a copy is up to date.

@@ -9,8 +9,8 @@ use unforget_fs::Turnstile;
 use unforget_sync::{Backoff, SystemClock, retry};
 
 use crate::backup::{Scratch, remove_side_files};
-use crate::generation::Counter;
-use crate::{Blocker, Error, Options, Result, engine, file, here, settings};
+use crate::generation::{self, Counter};
+use crate::{Error, Options, Result, engine, file, here, settings};
 
 /// Copies the database in `from` over the one in `to`.
 pub(crate) fn run(from: &Path, to: &Path) -> Result<()> {
@@ -75,7 +75,7 @@ impl Claim {
             // Asked without the turn too: the writers of a database in use may never leave the turn to us.
             let _nobody_uses_it = lock_out(&to).map_err(|error| error.at(&to))?;
             if turn.is_none() {
-                return Err(busy(&to, since));
+                return Err(busy(&to, &counter, since));
             }
             let Some(scratch) = scratch.take() else { return Ok(()) };
             counter.open_existing()?;
@@ -87,8 +87,8 @@ impl Claim {
     }
 }
 
-fn busy(to: &Path, since: Instant) -> Error {
-    let blocker = Turnstile::holder_of(engine::directory(to)).ok().flatten().map(Blocker::Process);
+fn busy(to: &Path, counter: &Counter, since: Instant) -> Error {
+    let blocker = generation::blocker(counter, engine::directory(to));
     Error::Busy { path: Some(to.to_path_buf()), waited: since.elapsed(), blocker }
 }
 

@@ -23,7 +23,7 @@ use unforget_sync::{Backoff, Clock, Consumer, Entry, SystemClock, Ticket, WriteQ
 use crate::batch::{self, Batch, Bench, Outcome};
 use crate::checkpoint::{Checkpointer, keep_log};
 use crate::engine::{self, Shared};
-use crate::generation::{self, Counter};
+use crate::generation::{self, Counter, TurnInPage};
 use crate::guard::Guard;
 use crate::intake::{Alone, Budget, Intake, Source};
 use crate::op::{Op, Reply};
@@ -164,9 +164,13 @@ pub(crate) fn lead(
 
 impl Desk {
     fn open(shared: &Shared, options: &Options) -> Result<Self> {
-        let mut turnstile = Turnstile::open(engine::directory(&shared.path))?;
-        let turn = turnstile.enter()?;
+        let record = TurnInPage::new(&shared.board);
+        let mut turnstile = Turnstile::open_recording_in(engine::directory(&shared.path), record)?;
         let counter = &shared.board.counter;
+        // Before the turn, so that who has it and who waits for it can be named; and again, because it may have lost
+        // its name by then.
+        counter.open()?;
+        let turn = turnstile.enter()?;
         counter.open()?;
         let (conn, log_is_empty) = open_connection(shared, options)?;
         shared.opened();

@@ -42,7 +42,8 @@ fn round<S: Store>(kind: Kind, callers: usize, turn: Duration) -> Figures {
     write_for::<S>(&dir.path().join("rows.db"), kind, callers, turn, || ()).figures()
 }
 
-/// Lets `callers` threads write to one file for as long as `turn`, once it is open and `ready` has returned.
+/// Lets `callers` threads write to one file for as long as `turn`, once it is open, they all exist, and `ready` has
+/// returned.
 pub(crate) fn write_for<S: Store>(
     path: &Path,
     kind: Kind,
@@ -53,7 +54,6 @@ pub(crate) fn write_for<S: Store>(
     let store = S::open(path, kind);
     // What is only made once is not measured: connections, compiled statements, the first pages of the log.
     assert!((0..8).all(|_| store.write(Row::next())), "nobody else writes yet");
-    ready();
     let start = Barrier::new(callers + 1);
     thread::scope(|threads| {
         let write = || {
@@ -74,6 +74,8 @@ pub(crate) fn write_for<S: Store>(
             (latencies, refused)
         };
         let callers: Vec<_> = (0..callers).map(|_| threads.spawn(write)).collect();
+        // Processes that are measured together begin together: making threads takes long where others write already.
+        ready();
         start.wait();
         let began = Instant::now();
         let mut measured = Turn::default();

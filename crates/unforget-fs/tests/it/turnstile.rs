@@ -2,9 +2,10 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use unforget_fs::{Error, Turnstile};
+use unforget_fs::{Error, TurnHolder, TurnRecord, Turnstile};
 
 use crate::child::{Child, Part, names_in, say, wait_for_parent, wait_until};
 
@@ -135,6 +136,50 @@ fn the_record_names_the_holder_and_goes_with_the_turn() {
     holder.wake();
     holder.expect("left");
     assert_eq!(Turnstile::holder_of(root.path()).unwrap(), None, "the turn was given back");
+}
+
+/// Every record that was set, in order: whether it is the holder's, and whose process it names.
+#[derive(Debug, Clone, Default)]
+struct Noted(Arc<Mutex<Vec<(bool, Option<u32>)>>>);
+
+impl TurnRecord for Noted {
+    fn set_holder(&self, holder: Option<TurnHolder>) {
+        assert!(holder.is_none_or(|holder| !holder.waits));
+        self.0.lock().unwrap().push((true, holder.map(|holder| holder.pid)));
+    }
+
+    fn set_next(&self, next: Option<TurnHolder>) {
+        assert!(next.is_none_or(|next| next.waits));
+        self.0.lock().unwrap().push((false, next.map(|next| next.pid)));
+    }
+}
+
+#[test]
+fn a_record_elsewhere_leaves_the_files_as_they_are() {
+    let root = tempfile::tempdir().unwrap();
+    let (noted, us) = (Noted::default(), Some(std::process::id()));
+    let mut turnstile = Turnstile::open_recording_in(root.path(), noted.clone()).unwrap();
+    let turn = turnstile.enter().unwrap();
+    assert_eq!(*noted.0.lock().unwrap(), [(true, us)]);
+    assert_eq!(Turnstile::holder_of(root.path()).unwrap(), None);
+    let mut other = Turnstile::open(root.path()).unwrap();
+    assert!(other.try_enter().unwrap().is_none(), "wherever it is recorded, it is the same turn");
+    drop(turn);
+    assert_eq!(*noted.0.lock().unwrap(), [(true, us), (true, None)], "it goes with the turn");
+
+    noted.0.lock().unwrap().clear();
+    let turn = other.enter().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| drop(turnstile.enter().expect("a turn")));
+        wait_until("somebody next in line", || *noted.0.lock().unwrap() == [(false, us)]);
+        drop(turn);
+    });
+    assert_eq!(*noted.0.lock().unwrap(), [(false, us), (false, None), (true, us), (true, None)]);
+    for name in names_in(root.path()) {
+        let content = fs::read_to_string(root.path().join(&name)).unwrap();
+        assert!(name == "turn.lock" || content.is_empty(), "{name}: {content}");
+        assert_eq!(content.trim(), "", "{name}: only the other one wrote, and took it away");
+    }
 }
 
 #[test]

@@ -21,49 +21,45 @@ pub(super) fn pend_observation(tx: &WriteTx<'_>, id: i64) -> Result<()> {
     tx.pend(Pending::new(OBSERVATION, id))
 }
 
-/// Writes the rows of the pieces that a batch marked, each once however often it was marked.
+/// Writes the rows of the pieces that a batch marked, each once however often it was marked, and in their order: FTS5
+/// writes out what it has gathered whenever a row comes that is not after the last.
 pub(crate) fn write_pending(tx: &WriteTx<'_>, pending: &[Pending]) -> Result<()> {
-    let marked = |kind| {
-        let rows = pending.iter().filter(move |pending| pending.kind == kind).map(|pending| pending.row);
-        rows.collect::<BTreeSet<i64>>()
-    };
-    marked(ENTITY).into_iter().try_for_each(|id| write_entity(tx, id))?;
-    marked(OBSERVATION).into_iter().try_for_each(|id| write_observation(tx, id))
+    let pieces = pending.iter().filter_map(|pending| match pending.kind {
+        ENTITY => Some(2 * pending.row),
+        OBSERVATION => Some(2 * pending.row + 1),
+        _ => None,
+    });
+    let pieces: BTreeSet<i64> = pieces.collect();
+    for piece in pieces {
+        if piece % 2 == 0 { write_entity(tx, piece)? } else { write_observation(tx, piece)? }
+    }
+    Ok(())
 }
 
-fn write_entity(tx: &WriteTx<'_>, id: i64) -> Result<()> {
+/// A piece that is there was marked when it began, so the indexes do not have it yet.
+fn write_entity(tx: &WriteTx<'_>, piece: i64) -> Result<()> {
     let entity = "SELECT name, entity_type FROM entities WHERE id = ?1 AND valid_to_ms IS NULL";
     let entity: Option<(String, String)> =
-        tx.query_row(entity, [id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let row = 2 * id;
-    let Some((name, kind)) = entity else { return remove(tx, row) };
-    tx.execute(
-        "INSERT OR REPLACE INTO graph_text(rowid, name, type) VALUES (?1, ?2, ?3)",
-        (row, fold(&name), fold(&kind)),
-    )?;
-    tx.execute(
-        "INSERT OR REPLACE INTO graph_words(rowid, name, type) VALUES (?1, ?2, ?3)",
-        (row, name, kind),
-    )?;
+        tx.query_row(entity, [piece / 2], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((name, kind)) = entity else { return remove(tx, piece) };
+    let text = (piece, fold(&name), fold(&kind));
+    tx.execute("INSERT INTO graph_text(rowid, name, type) VALUES (?1, ?2, ?3)", text)?;
+    tx.execute("INSERT INTO graph_words(rowid, name, type) VALUES (?1, ?2, ?3)", (piece, name, kind))?;
     Ok(())
 }
 
-fn write_observation(tx: &WriteTx<'_>, id: i64) -> Result<()> {
+fn write_observation(tx: &WriteTx<'_>, piece: i64) -> Result<()> {
     let content = "SELECT content FROM observations WHERE id = ?1 AND valid_to_ms IS NULL";
-    let content: Option<String> = tx.query_row(content, [id], |row| row.get(0)).optional()?;
-    let row = 2 * id + 1;
-    let Some(content) = content else { return remove(tx, row) };
-    tx.execute(
-        "INSERT OR REPLACE INTO graph_text(rowid, observation) VALUES (?1, ?2)",
-        (row, fold(&content)),
-    )?;
-    tx.execute("INSERT OR REPLACE INTO graph_words(rowid, observation) VALUES (?1, ?2)", (row, content))?;
+    let content: Option<String> = tx.query_row(content, [piece / 2], |row| row.get(0)).optional()?;
+    let Some(content) = content else { return remove(tx, piece) };
+    tx.execute("INSERT INTO graph_text(rowid, observation) VALUES (?1, ?2)", (piece, fold(&content)))?;
+    tx.execute("INSERT INTO graph_words(rowid, observation) VALUES (?1, ?2)", (piece, content))?;
     Ok(())
 }
 
-fn remove(tx: &WriteTx<'_>, row: i64) -> Result<()> {
-    tx.execute("DELETE FROM graph_text WHERE rowid = ?1", [row])?;
-    tx.execute("DELETE FROM graph_words WHERE rowid = ?1", [row])?;
+fn remove(tx: &WriteTx<'_>, piece: i64) -> Result<()> {
+    tx.execute("DELETE FROM graph_text WHERE rowid = ?1", [piece])?;
+    tx.execute("DELETE FROM graph_words WHERE rowid = ?1", [piece])?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 
 mod conforming;
 mod contexts;
+mod graph;
 mod input;
 mod mirror;
 mod recall;

@@ -1,7 +1,7 @@
 //! Memories in a directory of their own.
 
 use tempfile::TempDir;
-use unforget_memory::{Memories, NewTurn};
+use unforget_memory::{Graph, Memories, NewTurn};
 use unforget_sqlite::{Database, Options};
 
 pub(crate) struct Store {
@@ -19,6 +19,10 @@ impl Store {
 
     pub(crate) fn remember(&self, content: &str) -> String {
         self.memories.remember(NewTurn::new("ada", "monday", content)).unwrap()
+    }
+
+    pub(crate) fn graph(&self) -> Graph {
+        self.memories.graph()
     }
 
     pub(crate) fn turns(&self) -> u64 {

@@ -10,6 +10,7 @@ use unforget_fs::Turnstile;
 use unforget_sync::{SystemClock, Ticket, WaitError};
 
 use crate::engine::{self, Shared};
+use crate::generation::TurnInPage;
 use crate::wal::Answer;
 use crate::{Error, Options, Result, file, settings};
 
@@ -51,7 +52,8 @@ impl Moves {
         settings::apply_writer(&conn, options.durability, options.busy_wait())?;
         // A reader who holds the log must not hold the writers.
         conn.busy_timeout(Duration::ZERO)?;
-        let turnstile = Turnstile::open(engine::directory(&shared.path))?;
+        let record = TurnInPage::new(&shared.board);
+        let turnstile = Turnstile::open_recording_in(engine::directory(&shared.path), record)?;
         Ok(Self { shared: Arc::clone(shared), conn, turnstile })
     }
 

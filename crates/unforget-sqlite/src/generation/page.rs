@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use unforget_fs::{ReplaceOptions, create_new, open_file};
+use unforget_fs::{ReplaceOptions, TurnHolder, create_new, open_file};
 
 use super::commit::{Commit, is_known};
 use super::mapped::Words;
+use super::turn::{self, Role};
 use crate::file::{self, FileId};
 use crate::{Error, Result, engine};
 
@@ -20,6 +21,10 @@ const VERSION: u64 = 1;
 /// A line of the page is one of the processor's cache, so that two databases do not slow each other.
 const LINE: usize = 64 / size_of::<u64>();
 const LINES: usize = Words::BYTES / 64;
+
+/// Where the page says who has the turn of the directory, and who is next in line for it.
+const HOLDER: usize = 2;
+const NEXT: usize = 3;
 
 /// A counter nobody has used says that the outcome of some commit is open: nobody knows what was there before it.
 const UNKNOWN: u64 = 1;
@@ -117,6 +122,23 @@ impl Counter {
         self.healed.load(Ordering::Relaxed)
     }
 
+    /// For whoever has the turn, or its queue: writes down who that is. While no file is open, nobody looks at it.
+    pub(super) fn set_turn(&self, role: Role, holder: Option<TurnHolder>) {
+        if let Some(place) = self.place() {
+            // It orders nothing: it is one number, and for people.
+            place.page.turn(role).store(turn::to_number(holder), Ordering::Relaxed);
+        }
+    }
+
+    /// Who has the turn by its own word; if nobody has, who is next in line.
+    pub(super) fn turn_holder(&self) -> Option<TurnHolder> {
+        let Some(place) = self.place() else {
+            let file = open_file(&self.path).ok().flatten()?;
+            return Page::of(&self.path, &file).ok()?.turn_holder();
+        };
+        place.page.turn_holder()
+    }
+
     fn place(&self) -> Option<&Place> {
         let mut place = self.first.get()?;
         while let Some(next) = place.next.get() {
@@ -173,6 +195,18 @@ impl Page {
             (MAGIC, _) => Err(refused("it is of another version of this library")),
             _ => Err(refused("it is something else")),
         }
+    }
+
+    fn turn(&self, role: Role) -> &AtomicU64 {
+        self.words.word(match role {
+            Role::Holder => HOLDER,
+            Role::Next => NEXT,
+        })
+    }
+
+    fn turn_holder(&self) -> Option<TurnHolder> {
+        let recorded = |role| turn::from_number(self.turn(role).load(Ordering::Relaxed), role);
+        recorded(Role::Holder).or_else(|| recorded(Role::Next))
     }
 
     /// Tells whether a database has a line.

@@ -34,6 +34,10 @@ fn entry() {
         "fork at the end" => crate::fork::at_the_end_of_a_batch(&file),
         #[cfg(unix)]
         "fork after" => crate::fork::after_the_last_handle(&file),
+        #[cfg(target_os = "linux")]
+        "have the turn" => crate::holder::have_the_turn(&file),
+        #[cfg(target_os = "linux")]
+        "stand in line" => crate::holder::stand_in_line(&file),
         "answer" => crate::generation_processes::answer(&file),
         "add" => crate::generation_processes::add(&file),
         _ => panic!("there is no role {role:?}"),
@@ -125,7 +129,15 @@ impl Child {
 
     /// Says something and waits for the answer.
     pub(crate) fn ask(&mut self, what: &str) -> String {
+        self.tell(what);
+        self.hear()
+    }
+
+    pub(crate) fn tell(&mut self, what: &str) {
         writeln!(self.process.stdin.as_mut().unwrap(), "{what}").unwrap();
+    }
+
+    pub(crate) fn hear(&self) -> String {
         self.lines.recv_timeout(PATIENCE).unwrap()
     }
 

@@ -19,6 +19,8 @@ mod generation;
 #[cfg(unix)]
 mod generation_page;
 mod generation_processes;
+#[cfg(target_os = "linux")]
+mod holder;
 mod life;
 mod memory;
 mod open;
