@@ -47,9 +47,7 @@ fn nothing_is_found_across_the_ends_of_pieces() {
     let store = Store::new();
     let graph = store.graph();
     graph.create_entities(vec![Entity::new("north", "hangar").observed("glider").observed("kite")]).unwrap();
-    for across in
-        ["northhangar", "hhan", "rthha", "gliderkite", "rki", "rglider", "thh", "rkit"]
-    {
+    for across in ["northhangar", "hhan", "rthha", "gliderkite", "rki", "rglider", "thh", "rkit"] {
         assert_finds(&graph, across, &[]);
     }
     for within in ["north", "hangar", "glider", "kit", "ite"] {
