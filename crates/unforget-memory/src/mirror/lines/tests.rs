@@ -30,6 +30,8 @@ struct State {
     deleted: Vec<(String, u64)>,
     slots: u64,
     now_ms: u64,
+    /// What will not be asked for again.
+    durable: u64,
 }
 
 impl State {
@@ -115,7 +117,8 @@ impl Feed for Model {
         Ok(Merged::default())
     }
 
-    fn durable(&self, _: u64) -> Result<()> {
+    fn durable(&self, seq: u64) -> Result<()> {
+        self.0.borrow_mut().durable = seq;
         Ok(())
     }
 
@@ -262,6 +265,23 @@ fn after_a_power_failure_at_any_moment_the_file_is_repaired() {
         drain(&after, 2, &model).unwrap();
         assert_shown(&after, &model, &format!("after {state}"));
     }
+}
+
+#[test]
+fn nothing_is_forgotten_before_the_file_is_durable() {
+    let (disk, model) = begun();
+    drain(&disk, 1, &model).unwrap();
+    let before = model.0.borrow().durable;
+    model.0.borrow_mut().now_ms += 10_000;
+    model.observe("Dan", "d");
+    disk.fail(Fault::at(1, Failure::Io).only(Call::SyncData));
+    drain(&disk, 1, &model).unwrap_err();
+    assert_eq!(model.0.borrow().durable, before, "the sync failed");
+    drain(&disk, 1, &model).unwrap();
+    let synced: Vec<_> = disk.calls().into_iter().filter(|(call, _)| *call == Call::Rename).collect();
+    assert_eq!(synced.len(), 2, "after a failed sync only another file will do: {synced:?}");
+    assert_eq!(model.0.borrow().durable, model.0.borrow().rows.len() as u64);
+    assert_shown(&disk, &model, "after a failed sync");
 }
 
 #[derive(Debug, Clone)]
