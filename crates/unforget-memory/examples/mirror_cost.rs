@@ -1,5 +1,7 @@
 //! What a mirror adds to a change, in small graphs and large ones: `cargo run --release --example mirror_cost`.
 
+#![expect(clippy::print_stdout, reason = "a program that measures prints")]
+
 use std::time::{Duration, Instant};
 
 use unforget_memory::{Entity, Graph, Memories, MirrorOptions, NewObservations};
@@ -29,7 +31,10 @@ fn main() -> Result<(), Error> {
                 graph.mirror(&root.path().join("memory.jsonl"), MirrorOptions::new())?;
                 println!("attached to {entities} entities in {:.0?}", began.elapsed());
             }
-            let created = measure(|n| Ok(drop(graph.create_entities(vec![entity(&format!("new {n}"))])?)))?;
+            let created = measure(|n| {
+                graph.create_entities(vec![entity(&format!("new {n}"))])?;
+                Ok(())
+            })?;
             let added = measure(|n| add(&graph, n))?;
             println!(
                 "{entities:>9} {mirrored:>9} {:>10.0?} {:>10.0?} {:>10.0?} {:>10.0?}",

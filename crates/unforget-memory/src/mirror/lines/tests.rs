@@ -334,7 +334,7 @@ fn perform(disk: &SimDisk, model: &Model, op: &Op) {
                 files.open_or_create_in_place(Path::new(FILE)).unwrap().write(&content, 0).unwrap();
             }
             drain(disk, 1, model).unwrap();
-            assert!(model.lines().iter().any(|has| *has == line), "what they added is in the graph");
+            assert!(model.lines().contains(&line), "what they added is in the graph");
         }
         Op::Lose => Files::on(disk).replace(Path::new(FILE), b"", &ReplaceOptions::new()).unwrap(),
     }

@@ -97,7 +97,9 @@ fn assert_has(mirrored: &Mirrored, acknowledged: &[String]) {
 fn at_each_return_the_line_is_there_and_at_the_end_the_file_is_the_graph() {
     let mirrored = Mirrored::new();
     let mut writers: Vec<_> = (0..4).map(|n| Writer::start(mirrored.root.path(), &format!("w{n}"))).collect();
-    writers.iter_mut().for_each(|writer| writer.ask(40));
+    for writer in &mut writers {
+        writer.ask(40);
+    }
     let acknowledged: Vec<String> = writers.iter_mut().flat_map(Writer::acknowledged).collect();
     assert_eq!(acknowledged.len(), 160, "every call returned with its line in the file");
     assert_has(&mirrored, &acknowledged);
