@@ -239,6 +239,26 @@ fn another_program_that_replaces_the_file_at_any_call_is_merged() {
     }
 }
 
+#[test]
+fn a_replacement_before_the_last_look_is_merged_before_the_call_returns() {
+    let (disk, model) = begun();
+    let before = disk.calls().len();
+    drain(&disk, 1, &model).unwrap();
+    let is_look = |(call, path): &(Call, PathBuf)| *call == Call::Entry && path == Path::new(FILE);
+    let last_look = disk.calls().split_off(before).iter().rposition(is_look).unwrap() as u64 + 1;
+    for nth in 1..=last_look {
+        let (disk, model) = begun();
+        let theirs = Line::Entity(&Entity::new("theirs", "thing").observed("t")).to_json().unwrap();
+        let content = theirs.clone().into_bytes();
+        disk.before(nth, move |disk| {
+            Files::on(disk).replace(Path::new(FILE), &content, &ReplaceOptions::new()).unwrap();
+        });
+        drain(&disk, 1, &model).unwrap();
+        assert!(model.lines().contains(&theirs), "what they wrote at call {nth} is in the graph");
+        assert_shown(&disk, &model, &format!("when a call returns that met a replacement at its call {nth}"));
+    }
+}
+
 /// Between the last look at the file and the renaming over it nobody can tell: the calls of a system have no "if".
 #[test]
 fn while_the_file_is_written_anew_only_the_renaming_itself_may_hit_another_program() {

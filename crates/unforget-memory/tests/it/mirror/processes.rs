@@ -137,9 +137,11 @@ fn a_stopped_holder_of_the_lock_delays_others_until_their_deadline_and_is_named(
         .map(|entry| entry.unwrap().path())
         .find(|path| path.extension().is_some_and(|end| end == "lock"));
     let held = Holder::start(&lock.unwrap());
+    let before = mirrored.text();
     let began = Instant::now();
     mirrored.create(&["Bob"]);
     let waited = began.elapsed();
+    assert_eq!(mirrored.text(), before, "nobody changes the file under the lock of another");
     assert!(waited >= Duration::from_millis(300) && waited < Duration::from_secs(3), "{waited:?}");
     let began = Instant::now();
     (0..10).for_each(|n| mirrored.create(&[&format!("c{n}")]));
