@@ -240,13 +240,13 @@ fn another_program_that_replaces_the_file_at_any_call_is_merged() {
 }
 
 #[test]
-fn a_replacement_before_the_last_look_is_merged_before_the_call_returns() {
+fn a_replacement_before_the_last_write_is_merged_before_the_call_returns() {
     let (disk, model) = begun();
     let before = disk.calls().len();
     drain(&disk, 1, &model).unwrap();
-    let is_look = |(call, path): &(Call, PathBuf)| *call == Call::Entry && path == Path::new(FILE);
-    let last_look = disk.calls().split_off(before).iter().rposition(is_look).unwrap() as u64 + 1;
-    for nth in 1..=last_look {
+    let is_write = |(call, path): &(Call, PathBuf)| *call == Call::WriteAt && path == Path::new(FILE);
+    let last_write = disk.calls().split_off(before).iter().rposition(is_write).unwrap() as u64 + 1;
+    for nth in 1..=last_write + 1 {
         let (disk, model) = begun();
         let theirs = Line::Entity(&Entity::new("theirs", "thing").observed("t")).to_json().unwrap();
         let content = theirs.clone().into_bytes();
