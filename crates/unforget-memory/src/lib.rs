@@ -35,6 +35,16 @@
 //! - One change in some hundred merges parts of the full-text index and takes longer, some 20 ms in a graph of 100,000
 //!   entities.
 //! - An observation that a call of [`Graph::add_observations`] names twice is added once; the official server adds it twice.
+//! - A mirror's file is changed in place: a program that reads it while a line is being written or blanked may meet a part
+//!   of that line, and has to read again.
+//! - A program that renames a file over a mirror's file in the very moment between the last look at it and the renaming
+//!   by which it is written anew loses what it wrote; no call of the system compares and renames in one step.
+//! - A program that read the file before a change and renames over it afterwards takes the change from the file, until the
+//!   next drain. An edit of the same length, in place, within one tick of the file system's clock after a change of ours is
+//!   noticed when its line is to be blanked or the file is written anew.
+//! - After an older copy of the database was put in place, remove `mirror/` in the store's directory: a mirror takes changes
+//!   by their numbers, and the copy may have given the same ones to others.
+//! - Where the system tells no id of its boot (macOS, Windows), each process reads a mirror's file once when it begins.
 
 #![forbid(unsafe_code)]
 

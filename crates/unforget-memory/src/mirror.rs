@@ -20,6 +20,7 @@ mod slots;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use unforget_sync::primitive::RwLock;
 
 use crate::Result;
@@ -71,16 +72,19 @@ impl Mirrors {
     /// Adds a mirror, unless there is one of that name, which is answered.
     pub(crate) fn attach(&self, mirror: JsonLines) -> JsonLines {
         let mut attached = self.attached.write();
-        match attached.iter().find(|other| other.name() == mirror.name()) {
-            Some(other) => other.clone(),
-            None => {
-                attached.push(mirror.clone());
-                mirror
-            }
+        if let Some(other) = attached.iter().find(|other| other.name() == mirror.name()) {
+            return other.clone();
         }
+        attached.push(mirror.clone());
+        mirror
     }
 
     pub(crate) fn detach(&self, name: &str) {
         self.attached.write().retain(|mirror| mirror.name() != name);
     }
+}
+
+/// Sixteen hexadecimal digits that tell contents or names apart.
+fn short_digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(8).fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
 }

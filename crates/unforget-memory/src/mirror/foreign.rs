@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::de::IgnoredAny;
-
 use super::feed::{Item, Snapshot};
 use crate::graph::{Entity, Rejected, Relation};
 
@@ -65,7 +63,8 @@ fn parse(line: &[u8]) -> Result<Item, String> {
 
 /// Whether a line has more than the four fields of an entity or a relation.
 fn has_unknown_fields(line: &[u8]) -> bool {
-    serde_json::from_slice::<HashMap<String, IgnoredAny>>(line).is_ok_and(|fields| fields.len() > 4)
+    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(line)
+        .is_ok_and(|fields| fields.len() > 4)
 }
 
 /// The items of a file, to be asked for.

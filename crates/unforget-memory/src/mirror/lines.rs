@@ -11,6 +11,8 @@
 
 mod follow;
 mod rebuild;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,6 +1,6 @@
 //! What a mirror has to say.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -120,7 +120,16 @@ impl MergeReport {
 
     /// The rejected lines with their numbers and reasons.
     pub(crate) fn rejected_lines(&self) -> String {
-        self.rejected.iter().map(|line| format!("{}: {}\n{}\n", line.line, line.reason, line.text)).collect()
+        let mut lines = String::new();
+        for Rejected { line, reason, text } in &self.rejected {
+            // Writing to a string does not fail.
+            let _ = writeln!(
+                lines,
+                "{line}: {reason}
+{text}"
+            );
+        }
+        lines
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod edits;
 mod following;
+mod processes;
 mod refusals;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,7 @@ impl Told {
     }
 
     /// The only thing that was said since the last time, which was about a merge.
+    #[expect(clippy::panic, reason = "a failed expectation")]
     pub(crate) fn one_merge(&self) -> MergeReport {
         match &*self.take() {
             [MirrorEvent::Merged(report)] => report.clone(),
@@ -111,6 +113,7 @@ pub(crate) fn entity_line(name: &str, observations: &[&str]) -> String {
 }
 
 /// Reads a file as the official server does: lines that are not blank, each JSON, and an error for any that is not.
+#[expect(clippy::panic, reason = "where the official server gives up, a test has failed")]
 pub(crate) fn load(file: &Path) -> KnowledgeGraph {
     let mut graph = KnowledgeGraph::default();
     let text = std::fs::read_to_string(file).unwrap();

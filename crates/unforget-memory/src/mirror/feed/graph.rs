@@ -45,7 +45,7 @@ impl GraphFeed {
 
     /// The number of the last change.
     pub(crate) fn last(&self) -> Result<u64> {
-        self.db.read(|tx| last_seq(tx))
+        self.db.read(last_seq)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::mirror::cursor::Boot;
 use crate::mirror::feed::GraphFeed;
 use crate::mirror::lines::{Lines, Places};
 use crate::mirror::seat::Seat;
+use crate::mirror::short_digest;
 use crate::{Error, Result};
 
 impl Graph {
@@ -91,7 +92,7 @@ impl Inner {
         options: MirrorOptions,
     ) -> Result<Self> {
         let place = SecureDir::create(&store.join("mirror"))?;
-        let digest: String = Sha256::digest(&name).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let digest = short_digest(name.as_bytes());
         let own = |kind: &str| place.file(&format!("{digest}.{kind}"));
         let (cursor, slots, lock) = (own("cursor"), own("slots"), own("lock"));
         let places = Places { file, cursor, slots, imported: store.join("imported") };
@@ -142,7 +143,7 @@ fn places(database: &Path, file: &Path, options: &MirrorOptions) -> Result<(Path
 /// A file beside the store is known by its name, so that both can be moved together; another one by its path.
 fn name_of(store: &Path, file: &Path) -> String {
     let named = if file.parent() == store.parent() || file.parent() == Some(store) {
-        file.file_name().map(Path::new).unwrap_or(file)
+        file.file_name().map_or(file, Path::new)
     } else {
         file
     };

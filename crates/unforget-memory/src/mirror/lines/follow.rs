@@ -108,7 +108,11 @@ impl<D: Disk> Lines<D> {
     /// Makes the file durable; only then may the changes it shows be forgotten.
     fn sync(&self, feed: &impl Feed, mut cursor: Cursor, now_ms: u64) -> Result<()> {
         let Some(file) = self.files.open_in_place(&self.places.file)? else { return Ok(()) };
-        file.sync()?;
+        if let Err(error) = file.sync() {
+            // A second one would succeed and prove nothing: only another file will do.
+            cursor.describing_nothing().write(&self.files, &self.places.cursor)?;
+            return Err(error.into());
+        }
         cursor.durable = cursor.applied;
         cursor.write(&self.files, &self.places.cursor)?;
         self.synced_ms.store(now_ms, Ordering::Relaxed);

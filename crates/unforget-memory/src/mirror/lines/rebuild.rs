@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use sha2::{Digest, Sha256};
 use unforget_fs::disk::{Disk, Entry};
 use unforget_fs::{Durability, Error as FileError, ReplaceOptions};
 
@@ -14,6 +13,7 @@ use crate::mirror::cursor::{Cursor, Look};
 use crate::mirror::feed::{Feed, Snapshot};
 use crate::mirror::foreign::Foreign;
 use crate::mirror::report::{Finding, MergeReport};
+use crate::mirror::short_digest;
 use crate::mirror::slots::{Place, Slots};
 
 /// What was deleted so shortly before a file was written is not new in it: its writer had read it before. Programs
@@ -45,7 +45,7 @@ impl<D: Disk> Lines<D> {
         let before = feed.snapshot()?;
         let foreign = Foreign::read(&found.content, &before);
         let mut report = MergeReport::new(self.places.file.clone(), finding(cursor, &found));
-        let snapshot = self.merge(feed, cursor, &found, &foreign, before, &mut report)?;
+        let snapshot = merge(feed, cursor, &found, &foreign, before, &mut report)?;
         if report.loses_something() || cursor.is_none() && !found.content.is_empty() {
             report.kept = Some(self.keep(&found.content, cursor.is_none(), &report)?);
         }
@@ -70,37 +70,10 @@ impl<D: Disk> Lines<D> {
         Ok(Some(Found { look: Some(look), modified_ms: modified_ms(&entry), content }))
     }
 
-    /// Has the graph take over what is new to it, and answers what the file will be.
-    fn merge(
-        &self,
-        feed: &impl Feed,
-        cursor: Option<&Cursor>,
-        found: &Found,
-        foreign: &Foreign,
-        before: Snapshot,
-        report: &mut MergeReport,
-    ) -> Result<Snapshot> {
-        report.rejected.clone_from(&foreign.rejected);
-        report.unknown_fields = foreign.unknown_fields;
-        if let Some(cursor) = cursor {
-            let rows = feed.changes(cursor.applied, CHANGES_LOOKED_AT)?.rows;
-            let new: HashSet<u64> = rows.iter().map(|change| change.slot).collect();
-            report.put_back = foreign.lacks(&found.content, &before, |slot| new.contains(&slot));
-        }
-        if foreign.items.is_empty() {
-            return Ok(before);
-        }
-        let shown_ms = cursor.map_or(0, |cursor| cursor.drained_ms);
-        let since_ms = found.modified_ms.min(shown_ms).saturating_sub(READ_BEFORE_MS);
-        report.set_merged(feed.merge(foreign.items.clone(), since_ms, shown_ms)?);
-        feed.snapshot()
-    }
-
     /// Keeps a copy of a file of which something will be gone. Its name is made of its content, so that the same one
     /// is kept once.
     fn keep(&self, content: &[u8], is_first: bool, report: &MergeReport) -> Result<PathBuf> {
-        let digest: String =
-            Sha256::digest(content).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let digest = short_digest(content);
         let name = self.places.file.file_name().unwrap_or_default().to_os_string();
         let mut copy = name;
         let place = if is_first {
@@ -191,6 +164,31 @@ impl From<FileError> for Refused {
     fn from(error: FileError) -> Self {
         Self::Failed(error.into())
     }
+}
+
+/// Has the graph take over what is new to it, and answers what the file will be.
+fn merge(
+    feed: &impl Feed,
+    cursor: Option<&Cursor>,
+    found: &Found,
+    foreign: &Foreign,
+    before: Snapshot,
+    report: &mut MergeReport,
+) -> Result<Snapshot> {
+    report.rejected.clone_from(&foreign.rejected);
+    report.unknown_fields = foreign.unknown_fields;
+    if let Some(cursor) = cursor {
+        let rows = feed.changes(cursor.applied, CHANGES_LOOKED_AT)?.rows;
+        let new: HashSet<u64> = rows.iter().map(|change| change.slot).collect();
+        report.put_back = foreign.lacks(&found.content, &before, |slot| new.contains(&slot));
+    }
+    if foreign.items.is_empty() {
+        return Ok(before);
+    }
+    let shown_ms = cursor.map_or(0, |cursor| cursor.drained_ms);
+    let since_ms = found.modified_ms.min(shown_ms).saturating_sub(READ_BEFORE_MS);
+    report.set_merged(feed.merge(foreign.items.clone(), since_ms, shown_ms)?);
+    feed.snapshot()
 }
 
 fn finding(cursor: Option<&Cursor>, found: &Found) -> Finding {
