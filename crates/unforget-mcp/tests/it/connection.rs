@@ -13,7 +13,7 @@ use unforget::{KnowledgeGraph, Unforget};
 use unforget_mcp::{Memory, Settings, serve};
 
 /// Nothing that is waited for takes a tenth of this, also on a busy machine; reaching it is a failure.
-const DEADLINE: Duration = Duration::from_mins(2);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// How much one side may write before the other reads.
 const PIPE: usize = 1 << 16;
