@@ -44,7 +44,7 @@ fn measure(directory: &Path, durability: Durability, size: usize, calls: usize) 
         println!("{size:>10} {call:>28} {:>12.1?} {:>12.1?}", at(50), at(99));
     };
     let file = lines(size)?;
-    report("import_lines", timed(1, |_| Ok(drop(graph.import_lines(file.as_bytes())?)))?);
+    report("import_lines", timed(1, |_| graph.import_lines(file.as_bytes()))?);
     drop(file);
     changes(&graph, size, calls, &report)?;
     reads(&graph, calls, &report)
@@ -56,37 +56,32 @@ fn changes(
     calls: usize,
     report: &impl Fn(&str, Vec<Duration>),
 ) -> Result<(), AnyError> {
-    report("create_entities", timed(calls, |n| Ok(drop(graph.create_entities(vec![entity(size + n)])?)))?);
-    let add =
-        |n| {
-            let contents = vec![format!("Inspection {n} found a worn cable.")];
-            Ok(drop(graph.add_observations(vec![NewObservations {
-                entity_name: name(n % (size + calls)),
-                contents,
-            }])?))
-        };
+    report("create_entities", timed(calls, |n| graph.create_entities(vec![entity(size + n)]))?);
+    let add = |n| {
+        let contents = vec![format!("Inspection {n} found a worn cable.")];
+        graph.add_observations(vec![NewObservations { entity_name: name(n % (size + calls)), contents }])
+    };
     report("add_observations", timed(calls, add)?);
-    let relate =
-        |n| Ok(drop(graph.create_relations(vec![Relation::new(name(n), "tows", name(size + n))])?));
+    let relate = |n| graph.create_relations(vec![Relation::new(name(n), "tows", name(size + n))]);
     report("create_relations", timed(calls, relate)?);
     Ok(())
 }
 
 fn reads(graph: &Graph, calls: usize, report: &impl Fn(&str, Vec<Duration>)) -> Result<(), AnyError> {
-    report("search, one found", timed(calls, |n| Ok(drop(graph.search(&format!("GLIDER {n} OF"))?)))?);
-    report("search, none found", timed(calls, |_| Ok(drop(graph.search("zeppelin"))))?);
-    report("search by words", timed(calls, |n| Ok(drop(graph.search(&format!("cable inspection {n}"))?)))?);
-    report("search, two letters", timed(5, |_| Ok(drop(graph.search("zq")?)))?);
-    report("search, all found", timed(5, |_| Ok(drop(graph.search("hangar")?)))?);
-    report("open", timed(calls, |n| Ok(drop(graph.open(&[name(n)])?)))?);
-    report("page of 100", timed(calls, |_| Ok(drop(graph.page(None, 100)?)))?);
-    report("read", timed(5, |_| Ok(drop(graph.read()?)))?);
+    report("search, one found", timed(calls, |n| graph.search(&format!("GLIDER {n} OF")))?);
+    report("search, none found", timed(calls, |_| graph.search("zeppelin"))?);
+    report("search by words", timed(calls, |n| graph.search(&format!("cable inspection {n}")))?);
+    report("search, two letters", timed(5, |_| graph.search("zq"))?);
+    report("search, all found", timed(5, |_| graph.search("hangar"))?);
+    report("open", timed(calls, |n| graph.open(&[name(n)]))?);
+    report("page of 100", timed(calls, |_| graph.page(None, 100))?);
+    report("read", timed(5, |_| graph.read())?);
     Ok(())
 }
 
-fn timed(
+fn timed<T>(
     calls: usize,
-    mut call: impl FnMut(usize) -> Result<(), AnyError>,
+    mut call: impl FnMut(usize) -> unforget_memory::Result<T>,
 ) -> Result<Vec<Duration>, AnyError> {
     (0..calls)
         .map(|n| {

@@ -1,9 +1,12 @@
-//! Memories of conversations: turns, their recall, and contexts, in one SQLite file.
+//! Memories of conversations: turns, their recall, contexts and an entity graph, in one SQLite file.
 //!
 //! A **turn** is what somebody said, or a note: it belongs to a user and a session and has an id that is unique in its
 //! layer. [`Memories::remember`] stores it and answers after the commit; [`Memories::recall`] finds turns by their
 //! words, ranked by bm25, with a lighter weight on the date and the neighbours in the session.
 //! [`Memories::context_store`] keeps `unforget-context`'s contexts in the same file.
+//!
+//! [`Memories::graph`] is what is known by name: **entities**, what was **observed** of them, and their **relations**, with
+//! the behaviour of the official memory server for the Model Context Protocol.
 //!
 //! ```
 //! use unforget_memory::{Memories, NewTurn, Query};
@@ -33,7 +36,15 @@
 //! - After an older copy of the database was put in place, remove `mirror/` in the store's directory: a mirror takes changes
 //!   by their numbers, and the copy may have given the same ones to others.
 //! - Where the system tells no id of its boot (macOS, Windows), each process reads a mirror's file once when it begins.
-//! - Nothing is forgotten yet: there is no removal, no expiry and no size cap.
+//! - Nothing is forgotten yet: there is no expiry and no size cap. Turns cannot be removed; what is deleted from the graph
+//!   is kept as history.
+//! - A search of the graph for one or two letters looks through all of it, and a search with many hits answers all of them:
+//!   some 150 ms and more at 100,000 entities.
+//! - [`Graph::import_lines`] is one transaction and keeps the file in memory meanwhile: 100,000 entities take some five
+//!   seconds, in which other writers wait.
+//! - One change in some hundred merges parts of the full-text index and takes longer, some 20 ms in a graph of 100,000
+//!   entities.
+//! - An observation that a call of [`Graph::add_observations`] names twice is added once; the official server adds it twice.
 
 #![forbid(unsafe_code)]
 

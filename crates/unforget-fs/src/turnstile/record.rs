@@ -14,7 +14,7 @@ use crate::disk::Open;
 /// newline.
 const RECORD_SIZE: usize = 42;
 
-/// Where it is written down who has the turn, in the place of the two files.
+/// Writes down who has the turn, in the place of the two files.
 ///
 /// Set by whoever has what it tells of, and by nobody else at the time; a process that is killed leaves what it set.
 /// It informs people and protects nothing, so it cannot fail, and it should take no time: others wait.
@@ -32,14 +32,15 @@ pub trait TurnRecord: fmt::Debug + Send + Sync {
 pub struct TurnHolder {
     /// The process id, in the holder's own pid namespace.
     pub pid: u32,
-    /// When its turn or its waiting began, in milliseconds since 1970 by its wall clock.
+    /// When its turn or its waiting began, in milliseconds since 1970 by its wall clock; whole seconds if its record
+    /// has no more.
     pub since_ms: u64,
     /// Whether it is next in line and does not have the turn.
     pub waits: bool,
 }
 
 impl TurnHolder {
-    /// What a record says; for a [`TurnRecord`] that is read back.
+    /// Makes a holder of what was recorded, for a [`TurnRecord`] that is read back.
     pub fn new(pid: u32, since_ms: u64, waits: bool) -> Self {
         Self { pid, since_ms, waits }
     }

@@ -138,9 +138,12 @@ fn the_record_names_the_holder_and_goes_with_the_turn() {
     assert_eq!(Turnstile::holder_of(root.path()).unwrap(), None, "the turn was given back");
 }
 
-/// Every record that was set, in order: whether it is the holder's, and whose process it names.
+/// A record that was set: whether it is the holder's, and whose process it names.
+type Record = (bool, Option<u32>);
+
+/// Every record that was set, in order.
 #[derive(Debug, Clone, Default)]
-struct Noted(Arc<Mutex<Vec<(bool, Option<u32>)>>>);
+struct Noted(Arc<Mutex<Vec<Record>>>);
 
 impl TurnRecord for Noted {
     fn set_holder(&self, holder: Option<TurnHolder>) {

@@ -53,7 +53,7 @@ impl Line {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let line: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let checked = match &line {
-            Self::Entity(entity) => entity.check(),
+            Self::Entity(entity) => entity.check_texts(),
             Self::Relation(relation) => relation.check(),
         };
         checked.map_err(|error| error.to_string())?;
@@ -96,8 +96,9 @@ impl Lines {
         Good(Arc::clone(&self.good))
     }
 
-    pub(super) fn finish(self, added: Imported) -> Imported {
-        Imported { rejected: self.rejected, ..added }
+    pub(super) fn finish(self, mut added: Imported) -> Imported {
+        added.rejected = self.rejected;
+        added
     }
 }
 

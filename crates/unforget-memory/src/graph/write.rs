@@ -117,15 +117,14 @@ fn delete_entities(change: &mut Change<'_, '_>, names: &[String]) -> Result<Dele
     let mut outcome = Deleted { asked: names.len(), ..Deleted::default() };
     let mut seen = HashMap::new();
     for name in names {
-        let existed = match seen.get(name) {
-            Some(existed) => *existed,
-            None => {
-                let entity = change.find_entity(name)?;
-                entity.map(|id| change.close_entity(id)).transpose()?;
-                change.close_relations_of(name)?;
-                seen.insert(name, entity.is_some());
-                entity.is_some()
-            }
+        let existed = if let Some(existed) = seen.get(name) {
+            *existed
+        } else {
+            let entity = change.find_entity(name)?;
+            entity.map(|id| change.close_entity(id)).transpose()?;
+            change.close_relations_of(name)?;
+            seen.insert(name, entity.is_some());
+            entity.is_some()
         };
         if existed {
             outcome.deleted += 1;

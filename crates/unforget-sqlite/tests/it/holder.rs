@@ -63,21 +63,23 @@ fn signal(name: &str, process: u32) {
     assert!(Command::new("kill").args([name, &process.to_string()]).status().unwrap().success());
 }
 
-fn named<T: std::fmt::Debug>(outcome: Result<T>) -> TurnHolder {
-    match outcome {
-        Err(Error::Busy { blocker: Some(Blocker::Process(holder)), .. }) => holder,
-        other => panic!("nobody is named: {other:?}"),
-    }
+/// Whom a write or an opening that came too late was told of.
+fn named<T>(outcome: &Result<T>) -> TurnHolder {
+    let holder = match outcome {
+        Err(Error::Busy { blocker: Some(Blocker::Process(holder)), .. }) => Some(*holder),
+        _ => None,
+    };
+    holder.unwrap()
 }
 
 #[test]
 fn a_stopped_process_that_has_the_turn_is_named_and_a_killed_one_not_for_ever() {
     let store = Store::with(impatient());
     let holder = Child::start("have the turn", &store.path());
-    let running = named(insert(&store.db, "late"));
+    let running = named(&insert(&store.db, "late"));
     assert_eq!((running.pid, running.waits), (holder.id(), false));
     stop(holder.id());
-    assert_eq!(named(insert(&store.db, "late")), running, "it is the same turn");
+    assert_eq!(named(&insert(&store.db, "late")), running, "it is the same turn");
     drop(holder);
     insert(&store.db, "next").unwrap();
     assert_eq!(recorded(store.directory.path()), [0, 0], "who came next took the killed one's record away");
@@ -92,7 +94,7 @@ fn a_process_that_was_stopped_while_next_in_line_is_named() {
     wait_until("somebody in the line", || recorded(store.directory.path())[1] != 0);
     stop(next.id());
     busy.release();
-    let named = named(insert(&store.db, "late"));
+    let named = named(&insert(&store.db, "late"));
     assert_eq!(
         (named.pid, named.waits),
         (next.id(), true),
@@ -115,7 +117,7 @@ fn who_has_the_turn_to_open_a_database_is_named() {
         let opening = scope.spawn(|| Database::open(&path, Options::default()));
         wait_until("the opening", || recorded(directory.path())[0] != 0);
         let other = Database::open(directory.path().join("b.db"), impatient());
-        assert_eq!(named(other).pid, std::process::id());
+        assert_eq!(named(&other).pid, std::process::id());
         foreign.execute_batch("COMMIT").unwrap();
         opening.join().unwrap().unwrap();
     });

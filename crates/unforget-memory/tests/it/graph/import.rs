@@ -2,7 +2,7 @@
 
 use std::io::{self, BufReader, Read};
 
-use unforget_memory::{Entity, Error, GRAPH_NAME_LIMIT, LINE_LIMIT};
+use unforget_memory::{Entity, Error, GRAPH_NAME_LIMIT, ITEM_LIMIT, LINE_LIMIT};
 
 use super::{entity, fill, less, names, relation, texts};
 use crate::store::Store;
@@ -104,6 +104,18 @@ fn bad_lines_are_given_back_and_the_others_stay() {
         assert!(!rejected.reason.is_empty());
     }
     assert_eq!(imported.entities, 2, "good lines behind bad ones are imported");
+}
+
+#[test]
+fn an_entity_that_grew_in_many_calls_is_imported_whole() {
+    let store = Store::new();
+    let graph = store.graph();
+    let many = vec!["\"x\""; ITEM_LIMIT + 1].join(",");
+    let file =
+        format!("{{\"type\":\"entity\",\"name\":\"A\",\"entityType\":\"t\",\"observations\":[{many}]}}");
+    let imported = graph.import_lines(file.as_bytes()).unwrap();
+    assert!(imported.rejected.is_empty(), "the limit of a call is not one of an entity");
+    assert_eq!(graph.read().unwrap().entities[0].observations.len(), ITEM_LIMIT + 1);
 }
 
 #[test]

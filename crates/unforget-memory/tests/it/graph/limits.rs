@@ -64,6 +64,6 @@ fn what_is_just_at_a_limit_is_taken() {
     let graph = store.graph();
     let (name, content) = ("n".repeat(GRAPH_NAME_LIMIT), "é".repeat(OBSERVATION_LIMIT / 2));
     let largest = entity(&name, &[&content]);
-    assert_eq!(graph.create_entities(vec![largest.clone()]).unwrap(), [largest.clone()]);
+    assert_eq!(graph.create_entities(vec![largest.clone()]).unwrap(), std::slice::from_ref(&largest));
     assert_eq!(graph.open(&[name]).unwrap().entities, [largest]);
 }
