@@ -26,15 +26,6 @@
 //!
 //! - Full-text search knows English word endings and stop words; other languages are found by whole words.
 //! - Text without spaces between words (Chinese, Japanese, Thai) is found by whole runs only.
-//! - Nothing is forgotten yet: there is no expiry and no size cap. Turns cannot be removed; what is deleted from the graph
-//!   is kept as history.
-//! - A search of the graph for one or two letters looks through all of it, and a search with many hits answers all of them:
-//!   some 150 ms and more at 100,000 entities.
-//! - [`Graph::import_lines`] is one transaction and keeps the file in memory meanwhile: 100,000 entities take some five
-//!   seconds, in which other writers wait.
-//! - One change in some hundred merges parts of the full-text index and takes longer, some 20 ms in a graph of 100,000
-//!   entities.
-//! - An observation that a call of [`Graph::add_observations`] names twice is added once; the official server adds it twice.
 //! - A mirror's file is changed in place: a program that reads it while a line is being written or blanked may meet a part
 //!   of that line, and has to read again.
 //! - A program that renames a file over a mirror's file in the very moment between the last look at it and the renaming
@@ -45,6 +36,15 @@
 //! - After an older copy of the database was put in place, remove `mirror/` in the store's directory: a mirror takes changes
 //!   by their numbers, and the copy may have given the same ones to others.
 //! - Where the system tells no id of its boot (macOS, Windows), each process reads a mirror's file once when it begins.
+//! - Nothing is forgotten yet: there is no expiry and no size cap. Turns cannot be removed; what is deleted from the graph
+//!   is kept as history.
+//! - A search of the graph for one or two letters looks through all of it, and a search with many hits answers all of them:
+//!   some 150 ms and more at 100,000 entities.
+//! - [`Graph::import_lines`] is one transaction and keeps the file in memory meanwhile: 100,000 entities take some five
+//!   seconds, in which other writers wait.
+//! - One change in some hundred merges parts of the full-text index and takes longer, some 20 ms in a graph of 100,000
+//!   entities.
+//! - An observation that a call of [`Graph::add_observations`] names twice is added once; the official server adds it twice.
 
 #![forbid(unsafe_code)]
 
