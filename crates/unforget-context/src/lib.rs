@@ -91,7 +91,10 @@ pub use crate::owner_lock::OwnerLock;
 pub use crate::persistence::{Persistence, SaveWindow};
 pub use crate::recent::Changed;
 pub use crate::snapshot::Snapshot;
-pub use crate::store::{Change, Changes, ContextStore, Generation, Moment, Next, Ownership, Saved, Stored};
+pub use crate::store::{
+    Change, Changes, Committed, ContextStore, Generation, Moment, Next, Observer, Observing, Ownership, Saved,
+    Stored,
+};
 pub use crate::user::UserContext;
 pub use crate::view::View;
 pub use crate::watch::{Event, Subscription, Watch};
