@@ -92,8 +92,8 @@ pub use crate::persistence::{Persistence, SaveWindow};
 pub use crate::recent::Changed;
 pub use crate::snapshot::Snapshot;
 pub use crate::store::{
-    Change, Changes, Committed, ContextStore, Generation, Moment, Next, Observer, Observing, Ownership, Saved,
-    Stored,
+    Change, Changes, Committed, ContextStore, Generation, Moment, Next, Observer, Observing, Ownership,
+    Saved, Stored,
 };
 pub use crate::user::UserContext;
 pub use crate::view::View;

@@ -55,7 +55,6 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Shared<C> {
 }
 
 impl<C> Shared<C> {
-
     /// The state published last, whether or not it is up to date.
     #[inline]
     pub(crate) fn last(&self) -> SnapshotGuard<State<C>> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row};
 use unforget_context::{
-    Change, Changes, Committed, ContextStore, Error, Generation, Moment, Next, Observer, Observing, OwnerLock,
-    Ownership, Saved, Stored,
+    Change, Changes, Committed, ContextStore, Error, Generation, Moment, Next, Observer, Observing,
+    OwnerLock, Ownership, Saved, Stored,
 };
 use unforget_sqlite::{Database, WriteTx};
 

@@ -18,8 +18,7 @@ use crate::engine::Engine;
 use crate::memory::Place;
 use crate::op::{Op, Reply, typed};
 use crate::{
-    Durability, Error, Options, ReadTx, Result, Schema, Stats, WriteTx, engine, file, here,
-    process, writer,
+    Durability, Error, Options, ReadTx, Result, Schema, Stats, WriteTx, engine, file, here, process, writer,
 };
 
 /// The engines of this process, by file.

@@ -5,10 +5,10 @@ use std::sync::{Arc, Weak};
 
 use unforget_sync::primitive::Mutex;
 
+use crate::Database;
 use crate::generation::Moment;
 use crate::ledger::News;
 use crate::told::{contain, discard};
-use crate::Database;
 
 /// Is told how many operations of a batch are in the file now.
 pub(crate) type OnKept = dyn Fn(usize) + Send + Sync;

@@ -257,12 +257,8 @@ fn transact(
         return all_refused(source, &error);
     }
     let mut intake = Intake::begin(source, budget);
-    let outcome = Batch::run(
-        bench,
-        Stage::of(shared),
-        schema.and_then(|schema| schema.at_batch_end()),
-        &mut intake,
-    );
+    let outcome =
+        Batch::run(bench, Stage::of(shared), schema.and_then(|schema| schema.at_batch_end()), &mut intake);
     shared.count(&outcome);
     if outcome.poisoned && process::check().is_ok() {
         empty_log_or_end(&bench.conn, shared);
