@@ -91,7 +91,7 @@ impl Step<'_> {
                 }
                 _ => self.ask(self.world.known),
             },
-            Reader::Found(floor, version, now) if self.world.seen < now => {
+            Reader::Found(floor, version, now) if is_current(now - 1, now, || self.world.seen) => {
                 self.may("answers its copy as nobody has seen the commit", |world, process| {
                     process.reader = Reader::Idle;
                     world.answer(version, floor);
