@@ -73,7 +73,7 @@ where
 {
     /// Shows the contexts of a store, and commits each change.
     pub fn new(store: Arc<dyn ContextStore>) -> Self {
-        Self { shared: Arc::new(Shared::new(store, None)), right: Right::Committed(None) }
+        Self { shared: Shared::new(store, None), right: Right::Committed(None) }
     }
 
     /// Shows the contexts of a store, and stores changes as `persistence` says.
@@ -104,7 +104,7 @@ where
         match persistence {
             Persistence::Committed => {
                 let right = Right::Committed(Some(Arc::new(store.share()?)));
-                Ok(Self { shared: Arc::new(Shared::new(store, None)), right })
+                Ok(Self { shared: Shared::new(store, None), right })
             }
             Persistence::Deferred { window } => {
                 let (shared, deferred) = Deferred::open(&store, window)?;
@@ -156,7 +156,7 @@ where
     /// A context that is not kept is read from the store when it is asked for. What was not read for longest goes
     /// first, roughly. A [`view`](Self::view) reads the whole store then, and keeps all of it for as long as it lives.
     pub fn bounded(store: Arc<dyn ContextStore>, keys: NonZeroUsize) -> Self {
-        Self { shared: Arc::new(Shared::new(store, Some(keys))), right: Right::Committed(None) }
+        Self { shared: Shared::new(store, Some(keys)), right: Right::Committed(None) }
     }
 
     /// Answers the context of `key` as of now: whatever any process acknowledged before this call is in it, and

@@ -82,7 +82,7 @@ where
         clock: Arc<dyn Clock>,
     ) -> Result<(Arc<Shared<C>>, Self)> {
         let ownership = store.own()?;
-        let shared = Arc::new(Shared::new(Arc::new(still::Still::of(Arc::clone(store))), None));
+        let shared = Shared::new(Arc::new(still::Still::of(Arc::clone(store))), None);
         // Before anything is changed: what others read of the store is what it holds.
         let state = shared.refresh()?;
         let unshown = still::unshown(&**store, &state)?;

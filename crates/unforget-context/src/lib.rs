@@ -40,7 +40,9 @@
 //! # Limitations
 //!
 //! - Two reads are two points in time; see the wrong use on [`Contexts`].
-//! - While any commit to the store is under way, and with a store without a [`Generation`], `get` asks the store.
+//! - With a store without a [`Generation`] every `get` asks the store; otherwise the first one after a commit by
+//!   another process does, those during a commit that somebody has read already, and the first one in every 250 ms in
+//!   which anybody has committed.
 //! - All contexts are kept in memory once there was a read, unless there is a [bound](Contexts::bounded). With one,
 //!   [`Contexts::view`] reads the whole store, and [`Contexts::peek`] knows only what is kept.
 //! - Of several changes that a process had not looked at in between, subscribers are told the last of each context.
@@ -91,7 +93,10 @@ pub use crate::owner_lock::OwnerLock;
 pub use crate::persistence::{Persistence, SaveWindow};
 pub use crate::recent::Changed;
 pub use crate::snapshot::Snapshot;
-pub use crate::store::{Change, Changes, ContextStore, Generation, Moment, Next, Ownership, Saved, Stored};
+pub use crate::store::{
+    Change, Changes, Committed, ContextStore, Generation, Moment, Next, Observer, Observing, Ownership,
+    Saved, Stored,
+};
 pub use crate::user::UserContext;
 pub use crate::view::View;
 pub use crate::watch::{Event, Subscription, Watch};

@@ -88,8 +88,8 @@ impl<C> State<C> {
     }
 
     #[inline]
-    pub(crate) fn is_of(&self, moment: Option<Moment>) -> bool {
-        moment.is_some() && moment == self.moment
+    pub(crate) fn moment(&self) -> Option<Moment> {
+        self.moment
     }
 
     pub(crate) fn recent(&self) -> &Recent {
@@ -185,7 +185,8 @@ impl<C> State<C> {
         !self.begun && step.after == u64::MAX
     }
 
-    fn at(&self, moment: Option<Moment>) -> Self {
+    /// This state with another moment.
+    pub(crate) fn at(&self, moment: Option<Moment>) -> Self {
         let Self { seq, complete, .. } = *self;
         Self {
             seq,
@@ -220,6 +221,13 @@ impl<C: DeserializeOwned> Step<C> {
         let mut rows: Vec<_> = changes.rows.iter().map(Row::decode).collect();
         rows.sort_unstable_by_key(|row| row.seq);
         Self { latest: changes.latest, after, moment, rows }
+    }
+
+    /// All that one commit changed, in the order of its numbers; `None` if that is nothing. Numbers have no gaps.
+    pub(crate) fn of_all(rows: &[&Stored], moment: Option<Moment>) -> Option<Self> {
+        let (first, last) = (rows.first()?, rows.last()?);
+        let rows = rows.iter().map(|stored| Row::decode(stored)).collect();
+        Some(Self { latest: last.seq, after: first.seq - 1, moment, rows })
     }
 }
 

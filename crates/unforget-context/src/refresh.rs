@@ -1,7 +1,7 @@
 //! Keeping what is published in step with the store.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use serde::de::DeserializeOwned;
 use unforget_sync::{Published, SnapshotCell, SnapshotGuard};
@@ -9,14 +9,17 @@ use unforget_sync::{Published, SnapshotCell, SnapshotGuard};
 use crate::bell::Bell;
 use crate::published::{Decoded, Found, State, Step};
 use crate::rounds::Rounds;
-use crate::{Change, ContextStore, Generation, Moment, Result, Snapshot, Stored};
+use crate::{
+    Change, Committed, ContextStore, Generation, Moment, Observer, Observing, Result, Snapshot, Stored,
+};
 
 /// What all clones of a handle share: the store, and the last published state of it.
 ///
 /// ```text
-/// get:      load the state ─► the store's moment is the state's? ─► answer from the state
+/// get:      load the state ─► does its moment last? ─► answer from the state
 ///                                 └─ otherwise ─► load the moment ─► ask the store what changed ─► publish both
-/// update:   commit ─► is the commit published? ─► otherwise ask the store what changed, one for all who wait
+/// store:    commit ─► tell what changed, and the moment to come ─► publish both ─► that moment begins
+/// update:   is the commit published? ─► otherwise ask the store what changed, one for all who wait
 /// ```
 #[derive(Debug)]
 pub(crate) struct Shared<C> {
@@ -26,20 +29,32 @@ pub(crate) struct Shared<C> {
     bell: Bell,
     catching_up: Rounds,
     bound: Option<usize>,
+    _observing: Option<Observing>,
+}
+
+impl<C: DeserializeOwned + Send + Sync + 'static> Shared<C> {
+    pub(crate) fn new(store: Arc<dyn ContextStore>, bound: Option<NonZeroUsize>) -> Arc<Self> {
+        Arc::new_cyclic(|shared: &Weak<Self>| {
+            let shared = Weak::clone(shared);
+            let observer: Observer = Arc::new(move |committed| {
+                if let Some(shared) = shared.upgrade() {
+                    shared.follow(committed);
+                }
+            });
+            Self {
+                generation: store.generation(),
+                _observing: store.observe(observer),
+                store,
+                published: SnapshotCell::new(State::empty(bound.is_some())),
+                bell: Bell::default(),
+                catching_up: Rounds::default(),
+                bound: bound.map(NonZeroUsize::get),
+            }
+        })
+    }
 }
 
 impl<C> Shared<C> {
-    pub(crate) fn new(store: Arc<dyn ContextStore>, bound: Option<NonZeroUsize>) -> Self {
-        Self {
-            generation: store.generation(),
-            store,
-            published: SnapshotCell::new(State::empty(bound.is_some())),
-            bell: Bell::default(),
-            catching_up: Rounds::default(),
-            bound: bound.map(NonZeroUsize::get),
-        }
-    }
-
     /// The state published last, whether or not it is up to date.
     #[inline]
     pub(crate) fn last(&self) -> SnapshotGuard<State<C>> {
@@ -59,6 +74,15 @@ impl<C> Shared<C> {
     fn moment(&self) -> Option<Moment> {
         self.generation.as_ref()?.now()
     }
+
+    /// Tells whether a state may be answered from. Asked after it was loaded.
+    #[inline]
+    fn lasts(&self, state: &State<C>) -> bool {
+        match (&self.generation, state.moment()) {
+            (Some(generation), Some(moment)) => generation.lasts(moment),
+            _ => false,
+        }
+    }
 }
 
 impl<C: DeserializeOwned> Shared<C> {
@@ -66,7 +90,7 @@ impl<C: DeserializeOwned> Shared<C> {
     #[inline]
     pub(crate) fn get(&self, key: &str) -> Result<Option<Snapshot<C>>> {
         let state = self.last();
-        if state.is_of(self.moment()) {
+        if self.lasts(&state) {
             match state.find(key) {
                 Found::Context(decoded) => return answer(decoded),
                 Found::Nothing => return Ok(None),
@@ -109,7 +133,7 @@ impl<C: DeserializeOwned> Shared<C> {
             // Before the store is asked: what is committed in between may be in its answer, and its moment is another.
             let moment = self.moment();
             let seen = self.published.load_full();
-            if seen.is_of(moment) {
+            if self.lasts(&seen) {
                 return Ok(seen);
             }
             let after = seen.asks_after();
@@ -120,6 +144,20 @@ impl<C: DeserializeOwned> Shared<C> {
             if state.seq() >= changes.latest {
                 return Ok(state);
             }
+        }
+    }
+
+    /// Publishes what a commit of this process changed, while nobody takes it for known yet.
+    ///
+    /// If the published state lacks something from before the commit, the next read catches up. The values are decoded
+    /// by the thread that commits, which has done as much to encode them.
+    fn follow(&self, committed: &Committed<'_>) {
+        let moment = Some(committed.moment);
+        match Step::of_all(&committed.rows, moment) {
+            Some(step) => drop(self.publish(&step)),
+            None => drop(self.published.update_if(|state| {
+                (committed.before.is_some() && state.moment() == committed.before).then(|| state.at(moment))
+            })),
         }
     }
 

@@ -55,6 +55,11 @@ impl Moment {
     pub fn new(counter: u64, epoch: u64) -> Self {
         Self { counter, epoch }
     }
+
+    /// The two.
+    pub fn to_pair(self) -> (u64, u64) {
+        (self.counter, self.epoch)
+    }
 }
 
 /// Tells without reading whether a store has changed.
@@ -67,6 +72,43 @@ impl Moment {
 pub trait Generation: Debug + Send + Sync {
     /// Answers the present moment, in nanoseconds; `None` while a change is under way or it cannot be told.
     fn now(&self) -> Option<Moment>;
+
+    /// Tells whether a copy of `moment` may still be answered, in nanoseconds: while that is the present moment, and
+    /// longer if it is known that nobody has read or been told of the change that ends it.
+    fn lasts(&self, moment: Moment) -> bool {
+        self.now() == Some(moment)
+    }
+}
+
+/// What a commit of this process changed, as it is told before the moment that it begins.
+#[derive(Debug)]
+pub struct Committed<'a> {
+    /// The contexts that it changed, in the order of their numbers, with none left out.
+    pub rows: Vec<&'a Stored>,
+    /// The moment that it ends, if that is known.
+    pub before: Option<Moment>,
+    /// The moment that it begins.
+    pub moment: Moment,
+}
+
+/// Is told of commits.
+pub type Observer = Arc<dyn Fn(&Committed<'_>) + Send + Sync>;
+
+/// Keeps an [`Observer`] told until it is dropped.
+pub struct Observing(Box<dyn Any + Send + Sync>);
+
+impl Observing {
+    /// Holds `guard`, whose destructor ends it.
+    pub fn new(guard: impl Any + Send + Sync) -> Self {
+        Self(Box::new(guard))
+    }
+}
+
+impl Debug for Observing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(_guard) = self;
+        f.write_str("Observing")
+    }
 }
 
 /// A context as an owner saves it: with the revision that was published with the value.
@@ -120,6 +162,14 @@ pub trait ContextStore: Debug + Send + Sync {
 
     /// What tells that nothing changed, if this store has it; without it every read asks the store.
     fn generation(&self) -> Option<Arc<dyn Generation>> {
+        None
+    }
+
+    /// Has `observer` told of every commit of this process, if this store can: after the commit, and before its moment
+    /// begins, so that copies are up to date when it does. From then on no copy of the moment before
+    /// [lasts](Generation::lasts).
+    fn observe(&self, observer: Observer) -> Option<Observing> {
+        drop(observer);
         None
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row};
 use unforget_context::{
-    Change, Changes, ContextStore, Error, Generation, Moment, Next, OwnerLock, Ownership, Saved, Stored,
+    Change, Changes, Committed, ContextStore, Error, Generation, Moment, Next, Observer, Observing,
+    OwnerLock, Ownership, Saved, Stored,
 };
 use unforget_sqlite::{Database, WriteTx};
 
@@ -37,10 +38,23 @@ struct Page(unforget_sqlite::Generation);
 impl Generation for Page {
     #[inline]
     fn now(&self) -> Option<Moment> {
-        let (counter, epoch) = self.0.now()?.to_pair();
-        Some(Moment::new(counter, epoch))
+        self.0.now().map(told)
+    }
+
+    #[inline]
+    fn lasts(&self, moment: Moment) -> bool {
+        let (counter, epoch) = moment.to_pair();
+        self.0.lasts(unforget_sqlite::Moment::from_pair(counter, epoch))
     }
 }
+
+fn told(moment: unforget_sqlite::Moment) -> Moment {
+    let (counter, epoch) = moment.to_pair();
+    Moment::new(counter, epoch)
+}
+
+/// What a transaction has made of a context, for the copies in this process. Nothing else writes the table.
+struct Changed(Stored);
 
 /// What passes through the engine: a context's own error, or the engine's.
 enum Failure {
@@ -115,6 +129,15 @@ impl ContextStore for SqliteContexts {
         Some(Arc::new(Page(generation)))
     }
 
+    fn observe(&self, observer: Observer) -> Option<Observing> {
+        let registered = self.db.on_publish(move |publication| {
+            let rows = publication.news().map(|Changed(stored)| stored).collect();
+            let (before, moment) = (publication.before().map(told), told(publication.moment()));
+            observer(&Committed { rows, before, moment });
+        });
+        Some(Observing::new(registered))
+    }
+
     fn share(&self) -> Result<Ownership, Error> {
         self.owner.share()
     }
@@ -157,7 +180,7 @@ fn put(tx: &WriteTx<'_>, stored: &mut Stored) -> Result<(), Failure> {
         |row| row.get(0),
     )?;
     tx.execute(PUT, (&stored.key, stored.revision, stored.seq, &stored.value, stored.value.is_none()))?;
-    Ok(())
+    Ok(tx.publish(Changed(stored.clone()))?)
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {

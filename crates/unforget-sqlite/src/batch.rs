@@ -18,6 +18,7 @@
 
 mod announced;
 mod isolated;
+mod stage;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,7 +31,8 @@ use unforget_sync::{Backoff, Entry, SystemClock, retry};
 use self::announced::announce;
 pub(crate) use self::announced::heal;
 use self::isolated::{Isolated, Kept, Net, run_isolated};
-use crate::generation::{Commit, Counter};
+pub(crate) use self::stage::Stage;
+use crate::generation::Commit;
 use crate::guard::Guard;
 use crate::intake::{Intake, Member};
 use crate::ledger::{BatchEnd, Ledger};
@@ -110,8 +112,9 @@ impl Outcome {
     }
 
     fn tell_committed(&mut self, member: Member, kept: Kept) {
-        let Kept { reply, keep, after } = kept;
+        let Kept { reply, keep, later } = kept;
         self.kept += usize::from(keep);
+        let after = later.runs;
         self.told.push(Told { completer: member.completer, reply, after, spent: Some(member.run) });
     }
 
@@ -124,7 +127,7 @@ impl Outcome {
 
 pub(crate) struct Batch<'a> {
     bench: &'a Bench,
-    counter: &'a Counter,
+    stage: Stage<'a>,
     ledger: Ledger,
     undo: Undo,
     outcome: Outcome,
@@ -136,14 +139,14 @@ impl<'a> Batch<'a> {
     /// A transaction that has to be begun again waits for foreign programs for as long as the bench's patience.
     pub(crate) fn run(
         bench: &'a Bench,
-        counter: &'a Counter,
+        stage: Stage<'a>,
         batch_end: Option<BatchEnd>,
         intake: &mut Intake<'_>,
     ) -> Outcome {
         let careful = bench.careful.get();
         let undo = if careful == 0 { Undo::StartOver } else { Undo::Savepoints };
         let ledger = Ledger::new(batch_end);
-        let mut batch = Self { bench, counter, ledger, undo, outcome: Outcome::default() };
+        let mut batch = Self { bench, stage, ledger, undo, outcome: Outcome::default() };
         if intake.is_for_one() {
             if let Some(member) = intake.next() {
                 batch.run_alone(member);
@@ -251,9 +254,11 @@ impl<'a> Batch<'a> {
             answers.into_iter().for_each(discard);
             return self.end_failed(members, &error);
         }
-        let commit = announce(&self.bench.conn, self.counter);
+        let commit = announce(&self.bench.conn, self.stage.counter());
+        let moments = self.stage.moments(&commit);
         match engine_statement(&self.bench.conn, COMMIT) {
             Ok(()) => {
+                self.stage.publish(&commit, moments, &mut answers);
                 commit.committed();
                 self.outcome.commits += 1;
                 for (member, kept) in members.into_iter().zip(answers) {
@@ -278,7 +283,7 @@ impl<'a> Batch<'a> {
         let tx = WriteTx::new(&bench.conn, &own);
         let ended = bench.guard.watch(|| catch_unwind(AssertUnwindSafe(|| batch_end(&tx, &pending))));
         if let Some(last) = answers.last_mut() {
-            last.after.extend(own.keep_operation());
+            last.later.append(own.keep_operation());
         }
         if bench.conn.is_busy() {
             self.outcome.poisoned = true;

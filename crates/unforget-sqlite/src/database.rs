@@ -18,8 +18,7 @@ use crate::engine::Engine;
 use crate::memory::Place;
 use crate::op::{Op, Reply, typed};
 use crate::{
-    Durability, Error, OnCommit, Options, ReadTx, Result, Schema, Stats, WriteTx, engine, file, here,
-    process, writer,
+    Durability, Error, Options, ReadTx, Result, Schema, Stats, WriteTx, engine, file, here, process, writer,
 };
 
 /// The engines of this process, by file.
@@ -51,7 +50,7 @@ static ENGINES: Registry<PathBuf, Engine, Error> = Registry::new();
 /// ```
 #[derive(Debug, Clone)]
 pub struct Database {
-    engine: Entry<Engine, Error>,
+    pub(crate) engine: Entry<Engine, Error>,
     key: Arc<Path>,
 }
 
@@ -247,32 +246,6 @@ impl Database {
         }
         self.engine.shared.know(schema);
         Ok(())
-    }
-
-    /// Has `observer` called after every commit of this process's engine, with the number of operations that were kept.
-    ///
-    /// Once per batch, after the turn was given back (a [`vacuum`](Self::vacuum) or the like that was queued behind the
-    /// batch keeps it), and before any of the callers is told. Migrations and maintenance are not counted. So whoever learns of
-    /// a commit finds what was published for it. It runs on a thread that writes, while others wait: it should neither
-    /// block nor take long, and writing is refused with [`Error::Reentrant`]. A panic is contained. What other
-    /// processes commit is not seen here.
-    ///
-    /// ```
-    /// # use std::sync::Arc;
-    /// # use std::sync::atomic::{AtomicUsize, Ordering};
-    /// # use unforget_sqlite::{Database, Error, Options};
-    /// # let directory = tempfile::tempdir().unwrap();
-    /// let db = Database::open(directory.path().join("notes.db"), Options::default())?;
-    /// let seen = Arc::new(AtomicUsize::new(0));
-    /// let counts = Arc::clone(&seen);
-    /// let registered = db.on_commit(move |kept| _ = counts.fetch_add(kept, Ordering::Relaxed));
-    /// db.write(|tx| -> Result<(), Error> { Ok(tx.execute_batch("CREATE TABLE note(body TEXT)")?) })?;
-    /// assert_eq!(seen.load(Ordering::Relaxed), 1);
-    /// drop(registered);
-    /// # Ok::<(), Error>(())
-    /// ```
-    pub fn on_commit(&self, observer: impl Fn(usize) + Send + Sync + 'static) -> OnCommit {
-        self.engine.shared.observers.register(Arc::new(observer))
     }
 
     /// Answers figures about this process's engine; none in a forked child.

@@ -15,7 +15,7 @@ use crate::census::Census;
 use crate::file::{self, FileId};
 use crate::generation::{self, Board, Generation, Watcher};
 use crate::memory::Place;
-use crate::observers::Observers;
+use crate::observers::{Observers, OnKept, OnPublish};
 use crate::op::{Op, Reply};
 use crate::options::LONGEST_DEADLINE;
 use crate::readers::Readers;
@@ -46,7 +46,8 @@ pub(crate) struct Shared {
     pub(crate) census: Arc<Census>,
     pub(crate) log: Log,
     pub(crate) board: Arc<Board>,
-    pub(crate) observers: Arc<Observers>,
+    pub(crate) observers: Arc<Observers<OnKept>>,
+    pub(crate) publishers: Arc<Observers<OnPublish>>,
     stopped: Mutex<bool>,
     stop: Condvar,
 }
@@ -70,6 +71,7 @@ impl Shared {
             log: Log::new(),
             board,
             observers: Arc::default(),
+            publishers: Arc::default(),
             stopped: Mutex::new(false),
             stop: Condvar::new(),
         }
@@ -234,7 +236,7 @@ impl Engine {
             .spawn(thread)
             .map_err(|source| file::io("start the writer of", path, source))?;
         wait_opened(opened, &shared, options).inspect_err(|_| queue.close(Close::Abort))?;
-        let readers = Readers::new(path, options, Arc::clone(&shared.census));
+        let readers = Readers::new(path, options, Arc::clone(&shared.census), Arc::clone(&shared.board));
         let (options, watcher) = (*options, Mutex::new(None));
         Ok(Self { shared, options, queue, readers, watcher, place: None })
     }

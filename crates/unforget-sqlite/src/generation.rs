@@ -13,6 +13,10 @@
 //! - *Odd before COMMIT:* somebody may have read what is committed and not acknowledged; nobody reads older copies from
 //!   then on, so reads never go back in time.
 //! - *The value of before the read:* what is committed during the read may be in it or not.
+//! - *Who takes a snapshot while the counter is odd says so* in the page, before anybody is told what is in it. Until
+//!   then a copy of before the commit may be answered: nobody knows of the commit ([`commit::is_current`]).
+//! - *Who commits may publish copies* of the value that the commit will leave, between COMMIT and even, after saying so
+//!   likewise. So no thread of its process has to read what the process wrote.
 //! - *An unknown outcome stays odd* until a commit that really writes took the place of what was left, or the log was
 //!   cut to nothing; that happens when the database is opened, with the next commit, or when the watcher asks for it.
 //!
@@ -69,6 +73,11 @@ impl Moment {
     pub fn to_pair(self) -> (u64, u64) {
         (self.counter, self.epoch)
     }
+
+    /// The moment that these numbers are of.
+    pub fn from_pair(counter: u64, epoch: u64) -> Self {
+        Self { counter, epoch }
+    }
 }
 
 /// Tells in nanoseconds whether what was read from a database is up to date.
@@ -117,6 +126,17 @@ impl Generation {
     pub fn now(&self) -> Option<Moment> {
         self.board.now()
     }
+
+    /// Tells whether a copy of `moment` may still be answered, by a few loads and no system call.
+    ///
+    /// It may while [`now`](Self::now) is that moment, and also while the commit that ends it is under way, until
+    /// somebody has read that commit through this crate. So reads by all who ask this, or read the database through
+    /// this crate, never go back in time, and see what was acknowledged; but a foreign program may read such a commit
+    /// before it is acknowledged, and tell somebody who does not find it yet.
+    #[inline]
+    pub fn lasts(&self, moment: Moment) -> bool {
+        self.board.lasts(moment)
+    }
 }
 
 /// What one engine knows about the state of its database, and who waits for news.
@@ -147,6 +167,20 @@ impl Board {
         // The partner is `begin_epoch`: who finds an epoch finds the page that is mapped in it.
         let epoch = self.epoch.load(Ordering::Acquire);
         Moment::of(self.counter.value(), epoch)
+    }
+
+    fn lasts(&self, moment: Moment) -> bool {
+        // As in `now`.
+        let epoch = self.epoch.load(Ordering::Acquire);
+        epoch != BLIND && epoch == moment.epoch && self.counter.is_current(moment.counter)
+    }
+
+    /// What ends with `commit`, if that is known, and what it begins; `None` if nobody will be able to tell. Asked
+    /// before the commit: a foreign program that commits after it begins another epoch.
+    pub(crate) fn moments(&self, commit: &Commit<'_>) -> Option<(Option<Moment>, Moment)> {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let (before, after) = commit.values()?;
+        Some((before.and_then(|before| Moment::of(before, epoch)), Moment::of(after, epoch)?))
     }
 
     /// Something changed that the counter does not tell of.

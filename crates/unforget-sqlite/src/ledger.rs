@@ -1,5 +1,6 @@
 //! What operations leave to be done later: rows for the end of their batch, and closures for after the commit.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::mem::{self, size_of};
 
@@ -19,6 +20,30 @@ pub type BatchEnd = fn(&WriteTx<'_>, &[Pending]) -> Result<()>;
 
 /// Runs after an operation was committed.
 pub(crate) type AfterCommit = Box<dyn FnOnce() + Send>;
+
+/// What an operation has written, for those who keep copies.
+pub(crate) type News = Box<dyn Any + Send + Sync>;
+
+/// What an operation left for when it is committed.
+#[derive(Default)]
+pub(crate) struct Later {
+    pub(crate) news: Vec<News>,
+    pub(crate) runs: Vec<AfterCommit>,
+}
+
+impl Later {
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.news.append(&mut other.news);
+        self.runs.append(&mut other.runs);
+    }
+
+    /// All of it is the caller's.
+    fn discard(self) {
+        let Self { news, runs } = self;
+        news.into_iter().for_each(discard);
+        runs.into_iter().for_each(discard);
+    }
+}
 
 /// A row that an operation marked for the end of its batch.
 ///
@@ -63,8 +88,8 @@ pub(crate) struct Ledger {
 struct Left {
     pending: Vec<Pending>,
     bytes: usize,
-    /// Of the operation that runs: what it wants run later, and where its part begins.
-    after: Vec<AfterCommit>,
+    /// Of the operation that runs: what it left for later, and where its part begins.
+    later: Later,
     operation_began: (usize, usize),
 }
 
@@ -86,7 +111,14 @@ impl Ledger {
     pub(crate) fn after_commit(&self, run: AfterCommit) -> Result<()> {
         let mut left = self.left.borrow_mut();
         left.add(size_of::<AfterCommit>())?;
-        left.after.push(run);
+        left.later.runs.push(run);
+        Ok(())
+    }
+
+    pub(crate) fn publish(&self, news: News) -> Result<()> {
+        let mut left = self.left.borrow_mut();
+        left.add(size_of::<News>())?;
+        left.later.news.push(news);
         Ok(())
     }
 
@@ -95,9 +127,9 @@ impl Ledger {
         left.operation_began = (left.pending.len(), left.bytes);
     }
 
-    /// Keeps the marks of the operation that ran, and hands out what it wants run after the commit.
-    pub(crate) fn keep_operation(&self) -> Vec<AfterCommit> {
-        mem::take(&mut self.left.borrow_mut().after)
+    /// Keeps the marks of the operation that ran, and hands out what it left for after the commit.
+    pub(crate) fn keep_operation(&self) -> Later {
+        mem::take(&mut self.left.borrow_mut().later)
     }
 
     /// Forgets everything that the operation that ran has left.
@@ -106,15 +138,15 @@ impl Ledger {
         let (marks, bytes) = left.operation_began;
         left.pending.truncate(marks);
         left.bytes = bytes;
-        let after = mem::take(&mut left.after);
+        let later = mem::take(&mut left.later);
         drop(left);
-        after.into_iter().for_each(discard);
+        later.discard();
     }
 
     /// The transaction is gone, and with it what was to be done for it.
     pub(crate) fn clear(&self) {
         let left = mem::take(&mut *self.left.borrow_mut());
-        left.after.into_iter().for_each(discard);
+        left.later.discard();
     }
 
     pub(crate) fn is_full(&self) -> bool {

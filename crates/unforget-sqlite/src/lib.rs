@@ -142,7 +142,7 @@ pub use crate::error::{Blocker, Error, Result};
 pub use crate::generation::{Changes, Generation, Moment};
 pub use crate::ledger::{BatchEnd, Pending};
 pub use crate::migrate::Schema;
-pub use crate::observers::OnCommit;
+pub use crate::observers::{OnCommit, Publication};
 pub use crate::options::{Durability, Options};
 pub use crate::stats::{Stats, Wal};
 pub use crate::tx::{ReadTx, WriteTx};

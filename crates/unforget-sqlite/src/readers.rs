@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use unforget_sync::{Backoff, Clock, SystemClock, retry};
 
 use crate::census::Census;
+use crate::generation::Board;
 use crate::guard::Guard;
 use crate::limit::Limit;
 use crate::{Blocker, Error, Options, ReadTx, Result, process, settings};
@@ -25,6 +26,7 @@ pub(crate) struct Readers {
     pool: Pool<Manager>,
     retired: Arc<AtomicBool>,
     census: Arc<Census>,
+    board: Arc<Board>,
     path: PathBuf,
     busy_timeout: Duration,
     deadline: Duration,
@@ -33,7 +35,7 @@ pub(crate) struct Readers {
 
 impl Readers {
     /// Builds the pool; connections are opened when they are first needed.
-    pub(crate) fn new(path: &Path, options: &Options, census: Arc<Census>) -> Self {
+    pub(crate) fn new(path: &Path, options: &Options, census: Arc<Census>, board: Arc<Board>) -> Self {
         let manager = Manager::new(path, options.busy_wait());
         let retired = Arc::clone(&manager.retired);
         let pool = Pool::builder()
@@ -51,6 +53,7 @@ impl Readers {
             pool,
             retired,
             census,
+            board,
             path: path.to_path_buf(),
             busy_timeout,
             deadline,
@@ -95,6 +98,7 @@ impl Readers {
         let reader = self.connection()?;
         let counted = self.census.enter(place);
         let snapshot = self.pin(&reader.conn)?;
+        self.board.counter.see();
         let answer = f(&reader);
         if let Err(forked) = process::check() {
             leave(snapshot);

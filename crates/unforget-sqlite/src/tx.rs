@@ -3,6 +3,7 @@
 //! Neither type derefs to the connection: a closure that could install an authorizer or a busy handler would
 //! leave it behind for whoever uses the connection next.
 
+use std::any::Any;
 use std::ops::Deref;
 
 use rusqlite::{CachedStatement, Connection, Params, Row, Statement};
@@ -89,6 +90,16 @@ impl<'conn> WriteTx<'conn> {
     /// [`Error::TooMuchPending`](crate::Error::TooMuchPending) if one operation asks for millions of them.
     pub fn after_commit(&self, run: impl FnOnce() + Send + 'static) -> Result<()> {
         self.ledger.after_commit(Box::new(run))
+    }
+
+    /// Hands `news` of what this operation writes to those who [keep copies](crate::Database::on_publish), once it is
+    /// committed; never if it is not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooMuchPending`](crate::Error::TooMuchPending) if one operation has millions of them.
+    pub fn publish(&self, news: impl Any + Send + Sync) -> Result<()> {
+        self.ledger.publish(Box::new(news))
     }
 
     /// The row id of the last INSERT on this connection, which may be another operation's when the statement

@@ -20,7 +20,7 @@ use rusqlite::{Connection, OpenFlags};
 use unforget_fs::Turnstile;
 use unforget_sync::{Backoff, Clock, Consumer, Entry, SystemClock, Ticket, WriteQueue, retry};
 
-use crate::batch::{self, Batch, Bench, Outcome};
+use crate::batch::{self, Batch, Bench, Outcome, Stage};
 use crate::checkpoint::{Checkpointer, keep_log};
 use crate::engine::{self, Shared};
 use crate::generation::{self, Counter, TurnInPage};
@@ -249,6 +249,8 @@ fn transact(
         Err(Error::Busy { .. }) => return None,
         Err(error) => return all_refused(source, &error),
     }
+    // What a killed writer left may have come to light in this transaction.
+    shared.board.counter.see();
     let schema = shared.schema();
     if let Some(schema) = schema
         && let Err(error) = schema.check(&bench.conn, &shared.path)
@@ -259,12 +261,8 @@ fn transact(
         return all_refused(source, &error);
     }
     let mut intake = Intake::begin(source, budget);
-    let outcome = Batch::run(
-        bench,
-        &shared.board.counter,
-        schema.and_then(|schema| schema.at_batch_end()),
-        &mut intake,
-    );
+    let outcome =
+        Batch::run(bench, Stage::of(shared), schema.and_then(|schema| schema.at_batch_end()), &mut intake);
     shared.count(&outcome);
     if outcome.poisoned && process::check().is_ok() {
         empty_log_or_end(&bench.conn, shared);
@@ -291,7 +289,11 @@ fn run_alone(job: Alone, conn: &mut Connection, shared: &Shared) -> Outcome {
 fn publish(shared: &Shared, outcome: Outcome) -> Vec<Told> {
     let Outcome { mut told, kept, .. } = outcome;
     told.iter_mut().for_each(Told::publish);
-    shared.observers.tell(kept);
+    if kept > 0
+        && let Some(observers) = shared.observers.all()
+    {
+        observers.tell(kept);
+    }
     shared.board.announce();
     told
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use unforget_context::{Contexts, Event};
+use unforget_context::{Contexts, Event, Next, Stored};
 
 use crate::staged::Staged;
 
@@ -149,4 +149,39 @@ fn a_batch_is_published_once() {
     });
     assert!(store.asked() <= 2, "once for the slow one, once for all who waited for it");
     assert_eq!(contexts.peek("ada").unwrap().map(|ada| *ada), Some(8));
+}
+
+#[test]
+fn what_this_process_commits_is_read_without_asking_the_store() {
+    let store = Staged::telling();
+    let [here, _] = two(&store);
+    here.insert_new("ada", 1).unwrap();
+    assert_eq!(value(&here, "ada"), Some(1));
+    store.asked();
+    for n in 2..100 {
+        here.update("ada", |old| old + 1).unwrap();
+        assert_eq!(value(&here, "ada"), Some(n));
+        assert_eq!(value(&here, "bob"), None);
+    }
+    store.turn();
+    store.tell(Vec::new());
+    store.turn();
+    assert_eq!(value(&here, "ada"), Some(99));
+    assert_eq!(store.asked(), 0, "what was published in the commit is up to date after it");
+}
+
+#[test]
+fn what_is_published_in_a_commit_leaves_out_nothing_from_before_it() {
+    let store = Staged::telling();
+    let [here, _] = two(&store);
+    here.insert_new("ada", 1).unwrap();
+    let bob = || Box::new(|_: Option<&Stored>| Ok(Next::Put("1".to_owned())));
+    store.commit_elsewhere("bob", bob());
+    here.update("ada", |old| old + 1).unwrap();
+    assert_eq!((value(&here, "ada"), value(&here, "bob")), (Some(2), Some(1)));
+    store.commit_elsewhere("cyd", bob());
+    store.turn();
+    store.tell(Vec::new());
+    store.turn();
+    assert_eq!(value(&here, "cyd"), Some(1), "a commit of something else hid what came before it");
 }

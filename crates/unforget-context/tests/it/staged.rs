@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use unforget_context::{Change, Changes, ContextStore, Generation, MemoryStore, Moment, Result, Stored};
+use unforget_context::{
+    Change, Changes, Committed, ContextStore, Generation, MemoryStore, Moment, Observer, Observing, Result,
+    Stored,
+};
 
 type Hook = Box<dyn FnOnce() + Send>;
 
@@ -42,6 +45,19 @@ pub(crate) struct Staged {
     pub(crate) asked: AtomicUsize,
     pub(crate) read: AtomicUsize,
     pub(crate) committed: AtomicUsize,
+    /// Whether handles are told of each other's commits, as those of one process.
+    tells: bool,
+    told: Told,
+}
+
+/// Who is told of commits.
+#[derive(Default)]
+struct Told(Mutex<Vec<Observer>>);
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Told")
+    }
 }
 
 /// Odd while a commit is under way.
@@ -60,9 +76,29 @@ impl Staged {
         Arc::new(Self { generation: Some(Arc::default()), ..Self::default() })
     }
 
+    pub(crate) fn telling() -> Arc<Self> {
+        Arc::new(Self { generation: Some(Arc::default()), tells: true, ..Self::default() })
+    }
+
     /// How often it was asked for changes since this was last called.
     pub(crate) fn asked(&self) -> usize {
         self.asked.swap(0, Ordering::Relaxed)
+    }
+
+    /// Commits as another process does, of whose commits nobody here is told.
+    pub(crate) fn commit_elsewhere(&self, key: &str, change: Change) {
+        self.turn();
+        self.inner.update(key, change).unwrap();
+        self.turn();
+    }
+
+    /// Tells of a commit that is under way.
+    pub(crate) fn tell(&self, rows: Vec<&Stored>) {
+        let Some(turns) = &self.generation else { return };
+        let odd = turns.0.load(Ordering::Relaxed);
+        let (before, moment) = (Some(Moment::new(odd - 1, 1)), Moment::new(odd + 1, 1));
+        let committed = Committed { rows, before, moment };
+        self.told.0.lock().unwrap().iter().for_each(|observer| observer(&committed));
     }
 
     pub(crate) fn turn(&self) {
@@ -91,9 +127,20 @@ impl ContextStore for Staged {
     fn update(&self, key: &str, change: Change) -> Result<Option<Stored>> {
         self.turn();
         let stored = self.inner.update(key, change);
+        if let Ok(Some(stored)) = &stored {
+            self.tell(vec![stored]);
+        }
         self.turn();
         self.committed.fetch_add(1, Ordering::Release);
         stored
+    }
+
+    fn observe(&self, observer: Observer) -> Option<Observing> {
+        if !self.tells {
+            return None;
+        }
+        self.told.0.lock().unwrap().push(observer);
+        Some(Observing::new(()))
     }
 
     fn generation(&self) -> Option<Arc<dyn Generation>> {

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rusqlite::Connection;
 
 use super::{Bench, engine_statement};
-use crate::ledger::{AfterCommit, Ledger};
+use crate::ledger::{Later, Ledger};
 use crate::op::{Reply, WriteOp};
 use crate::told::{discard, panicked};
 use crate::{Error, Result, WriteTx};
@@ -31,7 +31,7 @@ pub(super) struct Kept {
     pub(super) reply: Reply,
     /// Whether the operation's changes are part of it.
     pub(super) keep: bool,
-    pub(super) after: Vec<AfterCommit>,
+    pub(super) later: Later,
 }
 
 impl Isolated {
@@ -85,7 +85,7 @@ pub(super) fn run_isolated(bench: &Bench, ledger: &Ledger, run: &mut WriteOp, ne
 }
 
 fn kept(ledger: &Ledger, reply: Reply, keep: bool) -> Isolated {
-    Isolated::Undisturbed(Kept { reply, keep, after: ledger.keep_operation() })
+    Isolated::Undisturbed(Kept { reply, keep, later: ledger.keep_operation() })
 }
 
 // See `super::BEGIN` for the comments.

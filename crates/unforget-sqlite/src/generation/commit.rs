@@ -22,6 +22,18 @@ pub(super) fn is_known(value: u64) -> bool {
     value.is_multiple_of(2)
 }
 
+/// Tells whether a copy of the even value `copy` may be answered while the counter is `now`.
+///
+/// It may while nothing was committed since; and also during the one commit that follows, as long as nobody has said
+/// that he may have `seen` it: nobody has been told of it then, so a read that leaves it out comes before it. A copy of
+/// the value that the commit will leave is made by who commits, who says so before.
+pub(super) fn is_current(copy: u64, now: u64, seen: impl FnOnce() -> u64) -> bool {
+    if is_known(now) {
+        return now == copy;
+    }
+    next_even_above(now) == copy || next_odd_above(copy) == now && seen() < now
+}
+
 /// A commit, from before it until its outcome is known; only who has the turn makes one.
 ///
 /// Dropped without an outcome, it leaves the counter odd.
@@ -29,6 +41,8 @@ pub(super) fn is_known(value: u64) -> bool {
 #[must_use = "the counter says that a commit is under way until this is told its outcome"]
 pub(crate) struct Commit<'a> {
     pub(super) counter: &'a AtomicU64,
+    /// The last odd value under which somebody may have seen what was being committed.
+    pub(super) seen: &'a AtomicU64,
     /// Counts those that followed one whose outcome was open, and ended well.
     pub(super) healed: &'a AtomicU64,
     /// Whether the counter was even before.
@@ -38,14 +52,14 @@ pub(crate) struct Commit<'a> {
 }
 
 impl<'a> Commit<'a> {
-    pub(super) fn begin(counter: &'a AtomicU64, healed: &'a AtomicU64) -> Self {
+    pub(super) fn begin(counter: &'a AtomicU64, seen: &'a AtomicU64, healed: &'a AtomicU64) -> Self {
         // Only who has the turn stores, and the turn was taken by a system call: the load orders nothing.
         let before = counter.load(Ordering::Relaxed);
         counter.store(next_odd_above(before), Ordering::SeqCst);
         // Before anybody can see the commit: a reader who has seen it, and tells another, must not have that one find
         // the old value. The partner is the barrier in SQLite between the two copies of the index's header.
         fence(Ordering::SeqCst);
-        Self { counter, healed, was_known: is_known(before), overwrites: false }
+        Self { counter, seen, healed, was_known: is_known(before), overwrites: false }
     }
 
     /// If the one before left its outcome open, has this one write something: `write` does so, and answers whether it
@@ -53,6 +67,18 @@ impl<'a> Commit<'a> {
     pub(crate) fn overwriting(mut self, write: impl FnOnce() -> bool) -> Self {
         self.overwrites = !self.was_known && write();
         self
+    }
+
+    /// The even values before this commit, if it was even then, and after it; `None` if the counter will stay odd.
+    pub(crate) fn values(&self) -> Option<(Option<u64>, u64)> {
+        let odd = self.counter.load(Ordering::Relaxed);
+        let before = self.was_known.then_some(odd.wrapping_sub(1));
+        (self.was_known || self.overwrites).then_some((before, next_even_above(odd)))
+    }
+
+    /// It is committed, and may be seen from now on by who does not read the database.
+    pub(crate) fn is_seen(&self) {
+        see(self.counter, self.seen);
     }
 
     /// Everybody sees it.
@@ -80,9 +106,31 @@ impl<'a> Commit<'a> {
     }
 }
 
+/// Says that the caller may have seen what is being committed, if a commit is under way. Before that is told to
+/// anybody, so that whoever learns of it finds this said.
+pub(super) fn see(counter: &AtomicU64, seen: &AtomicU64) {
+    // After the snapshot was taken: if that has what is being committed, this load finds the counter odd, or later.
+    fence(Ordering::SeqCst);
+    let now = counter.load(Ordering::SeqCst);
+    if !is_known(now) {
+        // Others may have said so of a later commit since.
+        seen.fetch_max(now, Ordering::SeqCst);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copy_is_current_until_the_commit_that_follows_was_seen_or_has_ended() {
+        let is_current = |copy, now, seen| is_current(copy, now, || seen);
+        assert!(is_current(4, 4, 0) && is_current(4, 5, 3), "nothing was seen that it lacks");
+        assert!(!is_current(4, 5, 5) && !is_current(4, 6, 0), "somebody knows more");
+        assert!(!is_current(4, 7, 0), "two commits follow it");
+        assert!(is_current(6, 5, 5) && !is_current(8, 5, 5), "made by who is committing");
+        assert!(!is_current(4, 5, u64::MAX), "a page that was counted to the end answers nothing");
+    }
 
     #[test]
     fn a_commit_ends_odd_or_above_where_it_began() {

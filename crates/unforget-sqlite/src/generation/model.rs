@@ -101,8 +101,33 @@ fn acknowledging_before_the_commit_is_wrong() {
 }
 
 #[test]
-fn acknowledging_a_commit_before_the_counter_is_even_would_do() {
-    holds("acknowledged while odd", Some(Flaw::AcknowledgeWhileOdd), Limits { resets: 0, ..ALL });
+fn acknowledging_a_commit_before_the_counter_is_even_is_wrong() {
+    breaks("acknowledged while odd", Flaw::AcknowledgeWhileOdd);
+}
+
+#[test]
+fn reading_a_commit_that_is_under_way_without_saying_so_is_wrong() {
+    breaks("read in silence", Flaw::NobodySaysWhatHeSees);
+}
+
+#[test]
+fn saying_what_one_may_see_before_one_looks_is_wrong() {
+    breaks("said before the snapshot", Flaw::SaysItBeforeTheSnapshot);
+}
+
+#[test]
+fn saying_what_one_has_seen_after_answering_is_wrong() {
+    breaks("said after answering", Flaw::SaysItAfterAnswering);
+}
+
+#[test]
+fn finding_what_was_left_under_the_turn_without_saying_so_is_wrong() {
+    breaks("found in silence under the turn", Flaw::TurnSeesInSilence);
+}
+
+#[test]
+fn publishing_a_commit_that_is_under_way_without_saying_so_is_wrong() {
+    breaks("published in silence", Flaw::PublishesInSilence);
 }
 
 #[test]

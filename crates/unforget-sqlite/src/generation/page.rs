@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use unforget_fs::{ReplaceOptions, TurnHolder, create_new, open_file};
 
-use super::commit::{Commit, is_known};
+use super::commit::{Commit, is_current, is_known, see};
 use super::mapped::Words;
 use super::turn::{self, Role};
 use crate::file::{self, FileId};
@@ -44,6 +44,7 @@ pub(crate) struct Counter {
     healed: AtomicU64,
     /// What is moved while no file is open; nobody looks at it.
     nowhere: AtomicU64,
+    seen_nowhere: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -62,6 +63,7 @@ impl Counter {
             first: OnceLock::new(),
             healed: AtomicU64::new(0),
             nowhere: AtomicU64::new(UNKNOWN),
+            seen_nowhere: AtomicU64::new(UNKNOWN),
         }
     }
 
@@ -100,6 +102,21 @@ impl Counter {
         self.place().map_or(UNKNOWN, |place| place.counter().load(Ordering::Acquire))
     }
 
+    /// Tells whether a copy of this value may be answered.
+    pub(super) fn is_current(&self, copy: u64) -> bool {
+        // As in `value`; and what was seen is looked at after the counter, by which it is told of which commit it was.
+        self.place().is_some_and(|place| {
+            is_current(copy, place.counter().load(Ordering::Acquire), || place.seen().load(Ordering::Acquire))
+        })
+    }
+
+    /// Says that the caller has taken a snapshot, which may have what is being committed.
+    pub(crate) fn see(&self) {
+        if let Some(place) = self.place() {
+            see(place.counter(), place.seen());
+        }
+    }
+
     /// Tells whether every commit that was begun had a known outcome.
     pub(crate) fn is_known(&self) -> bool {
         is_known(self.value())
@@ -107,7 +124,9 @@ impl Counter {
 
     /// Under the turn, says that the outcome of a commit is open from now on.
     pub(crate) fn begin(&self) -> Commit<'_> {
-        Commit::begin(self.place().map_or(&self.nowhere, Place::counter), &self.healed)
+        let nowhere = (&self.nowhere, &self.seen_nowhere);
+        let (counter, seen) = self.place().map_or(nowhere, |place| (place.counter(), place.seen()));
+        Commit::begin(counter, seen, &self.healed)
     }
 
     /// Under the turn, where the log has just been cut to nothing: what a commit left is in the file or gone.
@@ -159,6 +178,10 @@ impl Counter {
 impl Place {
     fn counter(&self) -> &AtomicU64 {
         self.page.words.word(self.line * LINE + 1)
+    }
+
+    fn seen(&self) -> &AtomicU64 {
+        self.page.words.word(self.line * LINE + 2)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use super::world::{End, Pending, Process, Reader, Steps, Version, Work, World, Writer};
-use crate::generation::commit::{Commit, is_known};
+use crate::generation::commit::{Commit, is_current, is_known, see};
 
 /// What is done wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,11 @@ pub(super) enum Flaw {
     EmptyCommitHeals,
     HealWithoutCommit,
     HealWithoutTurn,
+    NobodySaysWhatHeSees,
+    SaysItBeforeTheSnapshot,
+    SaysItAfterAnswering,
+    PublishesInSilence,
+    TurnSeesInSilence,
 }
 
 impl World {
@@ -27,7 +32,9 @@ impl World {
         let all = alive.flat_map(|me| {
             let mut step = Step { world: self, me, flaw, steps: Vec::new() };
             step.write();
-            step.read();
+            if self.processes[me].reads {
+                step.read();
+            }
             step.kill();
             step.steps
         });
@@ -61,6 +68,7 @@ impl Step<'_> {
             world.turn &= matches!(process.writer, Writer::Idle | Writer::Acknowledging(_));
             *process = Process {
                 is_alive: false,
+                reads: false,
                 writes: 0,
                 writer: Writer::Idle,
                 reader: Reader::Idle,
@@ -71,33 +79,71 @@ impl Step<'_> {
 
     fn read(&mut self) {
         let process = self.world.processes[self.me];
-        let tags_after = self.has(Flaw::TagAfterRead);
         match process.reader {
             Reader::Idle => match process.copy {
-                Some((tag, version)) if self.world.is_current(tag) => {
+                Some((tag, version)) if is_current(tag, self.world.counter, || u64::MAX) => {
                     self.may("answers its copy", |world, _| world.answer(version, world.known));
                 }
-                _ => self.may("begins to read", |world, process| {
-                    process.reader = Reader::Loaded(world.known, world.tag());
-                }),
-            },
-            Reader::Loaded(floor, tag) => self.may("reads the database", |world, process| {
-                world.look_at_the_index();
-                process.copy = tag.map(|tag| (tag, world.committed));
-                process.reader = Reader::Idle;
-                if tags_after {
-                    process.reader = Reader::Read(floor, world.committed);
-                    process.copy = None;
-                } else {
-                    world.answer(world.committed, floor);
+                Some((tag, version)) if is_current(tag, self.world.counter, || 0) => {
+                    self.may("finds its copy and a commit under way", |world, process| {
+                        process.reader = Reader::Found(world.known, version, world.counter);
+                    });
                 }
+                _ => self.ask(self.world.known),
+            },
+            Reader::Found(floor, version, now) if is_current(now - 1, now, || self.world.seen) => {
+                self.may("answers its copy as nobody has seen the commit", |world, process| {
+                    process.reader = Reader::Idle;
+                    world.answer(version, floor);
+                });
+            }
+            Reader::Found(floor, ..) => self.ask(floor),
+            Reader::Loaded(floor, tag) => self.may("takes a snapshot", |world, process| {
+                world.look_at_the_index();
+                process.reader = Reader::Snapshot(floor, tag, world.committed);
+            }),
+            Reader::Snapshot(floor, tag, version) => self.answer(floor, tag, version),
+            Reader::Answered(now) => self.may("says what it may have seen", |world, process| {
+                world.seen = world.seen.max(now);
+                process.reader = Reader::Idle;
             }),
             Reader::Read(floor, version) => self.may("loads the counter", |world, process| {
-                process.copy = world.tag().map(|tag| (tag, version));
                 process.reader = Reader::Idle;
-                world.answer(version, floor);
+                let tag = world.tag();
+                world.take(process, tag, version, floor);
             }),
         }
+    }
+
+    fn ask(&mut self, floor: Version) {
+        let says_it_now = self.has(Flaw::SaysItBeforeTheSnapshot);
+        self.may("begins to read", |world, process| {
+            if says_it_now {
+                world.with_commit(see);
+            }
+            process.reader = Reader::Loaded(floor, world.tag());
+        });
+    }
+
+    fn answer(&mut self, floor: Version, tag: Option<u64>, version: Version) {
+        let flaw = self.flaw;
+        self.may("says what it may have seen, and answers", |world, process| {
+            process.reader = match flaw {
+                Some(Flaw::SaysItAfterAnswering) => Reader::Answered(world.counter),
+                Some(Flaw::TagAfterRead) => Reader::Read(floor, version),
+                _ => Reader::Idle,
+            };
+            let is_silent = matches!(
+                flaw,
+                Some(Flaw::NobodySaysWhatHeSees | Flaw::SaysItBeforeTheSnapshot | Flaw::SaysItAfterAnswering)
+            );
+            if !is_silent {
+                world.with_commit(see);
+            }
+            if flaw != Some(Flaw::TagAfterRead) {
+                world.take(process, tag, version, floor);
+            }
+        });
     }
 
     fn write(&mut self) {
@@ -110,7 +156,11 @@ impl Step<'_> {
                 (world.torn, world.left, world.committed) = (false, None, version);
                 process.writer = Writer::Committed(work, pending, version);
             }),
-            Writer::Committed(work, pending, version) => self.even(work, pending, version),
+            Writer::Committed(work, pending, version) => {
+                self.publish(work, pending, version);
+                self.even(work, pending, version);
+            }
+            Writer::Published(work, pending, version) => self.even(work, pending, version),
             Writer::Ended(work, version) => self.may("gives the turn back", |world, process| {
                 world.turn = false;
                 process.writer = match work {
@@ -141,8 +191,13 @@ impl Step<'_> {
             return;
         }
         if self.world.processes[self.me].writes > 0 {
-            self.may("has the turn to write", |world, process| {
+            let is_silent = self.has(Flaw::TurnSeesInSilence);
+            self.may("has the turn to write, and tells what it finds", |world, process| {
                 world.look_at_the_index();
+                if !is_silent {
+                    world.with_commit(see);
+                }
+                world.answer(world.committed, world.known);
                 process.writes -= 1;
                 (world.turn, process.writer) = (true, Writer::Began(Work::Write));
             });
@@ -185,9 +240,9 @@ impl Step<'_> {
                     world.counter += 1;
                     Pending { was_known: true, overwrites: false }
                 }
-                _ => world.with_commit(|counter| {
+                _ => world.with_commit(|counter, seen| {
                     let healed = AtomicU64::new(0);
-                    let commit = Commit::begin(counter, &healed).overwriting(|| writes);
+                    let commit = Commit::begin(counter, seen, &healed).overwriting(|| writes);
                     Pending { was_known: commit.was_known, overwrites: commit.overwrites }
                 }),
             };
@@ -234,6 +289,27 @@ impl Step<'_> {
                 world.end(pending, End::NothingIsLeft);
             }
             process.writer = Writer::Ended(Work::Heal, 0);
+        });
+    }
+
+    /// Says that its commit may be seen, and makes its copy the one of after it, if it lacks only that.
+    fn publish(&mut self, work: Work, pending: Pending, version: Version) {
+        let in_silence = self.has(Flaw::PublishesInSilence);
+        if self.world.processes[self.me].copy.is_none_or(|(_, known)| known + 1 != version) {
+            return;
+        }
+        self.may("publishes", |world, process| {
+            let after = world.with_commit(|counter, seen| {
+                let Pending { was_known, overwrites } = pending;
+                let commit = Commit { counter, seen, healed: &AtomicU64::new(0), was_known, overwrites };
+                let (_, after) = commit.values()?;
+                if !in_silence {
+                    commit.is_seen();
+                }
+                Some(after)
+            });
+            process.copy = after.map(|after| (after, version)).or(process.copy);
+            process.writer = Writer::Published(work, pending, version);
         });
     }
 

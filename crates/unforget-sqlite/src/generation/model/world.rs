@@ -19,6 +19,8 @@ pub(super) type Version = u8;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct World {
     pub(super) counter: u64,
+    /// The last odd value under which somebody may have seen what was being committed.
+    pub(super) seen: u64,
     /// Whether somebody has the turn.
     pub(super) turn: bool,
     /// What the log's index knows.
@@ -39,6 +41,8 @@ pub(super) struct World {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Process {
     pub(super) is_alive: bool,
+    /// Whether it reads: one that writes and publishes does, one that only reads, and not one that only writes.
+    pub(super) reads: bool,
     pub(super) writes: u8,
     pub(super) writer: Writer,
     pub(super) reader: Reader,
@@ -56,6 +60,8 @@ pub(super) enum Writer {
     InFile(Work, Pending, Version),
     Torn(Work, Pending, Version),
     Committed(Work, Pending, Version),
+    /// Has said that its commit may be seen, and published it.
+    Published(Work, Pending, Version),
     Ended(Work, Version),
     Acknowledging(Version),
     /// Has the turn to shorten the log, and writes its index.
@@ -87,7 +93,13 @@ pub(super) enum End {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Reader {
     Idle,
+    /// Found this odd value after its copy, which it may answer if the commit was not seen.
+    Found(Version, Version, u64),
     Loaded(Version, Option<u64>),
+    /// Has a snapshot, with the counter of before it.
+    Snapshot(Version, Option<u64>, Version),
+    /// Has answered before it says what it may have seen.
+    Answered(u64),
     Read(Version, Version),
 }
 
@@ -100,6 +112,7 @@ impl World {
     pub(super) fn new(limits: Limits) -> Self {
         let process = Process {
             is_alive: true,
+            reads: true,
             writes: limits.writes,
             writer: Writer::Idle,
             reader: Reader::Idle,
@@ -107,13 +120,14 @@ impl World {
         };
         Self {
             counter: 0,
+            seen: 0,
             turn: false,
             committed: 0,
             left: None,
             torn: false,
             last: 0,
             known: 0,
-            processes: [process; 3],
+            processes: [process, Process { writes: 0, ..process }, Process { reads: false, ..process }],
             heals: limits.heals,
             resets: limits.resets,
             wrong: false,
@@ -125,17 +139,17 @@ impl World {
     }
 
     /// The next step of a commit, by the functions of the engine.
-    pub(super) fn with_commit<T>(&mut self, step: impl FnOnce(&AtomicU64) -> T) -> T {
-        let counter = AtomicU64::new(self.counter);
-        let answer = step(&counter);
-        self.counter = counter.load(Ordering::Relaxed);
+    pub(super) fn with_commit<T>(&mut self, step: impl FnOnce(&AtomicU64, &AtomicU64) -> T) -> T {
+        let (counter, seen) = (AtomicU64::new(self.counter), AtomicU64::new(self.seen));
+        let answer = step(&counter, &seen);
+        (self.counter, self.seen) = (counter.load(Ordering::Relaxed), seen.load(Ordering::Relaxed));
         answer
     }
 
     pub(super) fn end(&mut self, pending: Pending, end: End) {
         let Pending { was_known, overwrites } = pending;
-        self.with_commit(|counter| {
-            let commit = Commit { counter, healed: &AtomicU64::new(0), was_known, overwrites };
+        self.with_commit(|counter, seen| {
+            let commit = Commit { counter, seen, healed: &AtomicU64::new(0), was_known, overwrites };
             match end {
                 End::Committed => commit.committed(),
                 End::Undone => commit.undone(),
@@ -157,22 +171,28 @@ impl World {
         Moment::of(self.counter, 1).map(|_| self.counter)
     }
 
-    pub(super) fn is_current(&self, tag: u64) -> bool {
-        let now = Moment::of(self.counter, 1);
-        now.is_some() && now == Moment::of(tag, 1)
-    }
-
     /// The same for whoever looks from outside: the counter only grows, so what carries an older value is out of date
     /// for ever; and it does not matter which process is which.
     pub(super) fn tidied(mut self) -> Self {
+        // A copy of the value before an odd one is good as long as nobody has seen the commit.
+        let oldest = if self.seen < self.counter { self.counter - self.counter % 2 } else { self.counter };
         for process in &mut self.processes {
-            process.copy = process.copy.filter(|(tag, _)| *tag >= self.counter);
-            if let Reader::Loaded(_, tag) = &mut process.reader {
-                *tag = tag.filter(|tag| *tag >= self.counter);
+            process.copy = process.copy.filter(|(tag, _)| *tag >= oldest);
+            if let Reader::Loaded(_, tag) | Reader::Snapshot(_, tag, _) = &mut process.reader {
+                *tag = tag.filter(|tag| *tag >= oldest);
             }
         }
         self.processes.sort_unstable();
         self
+    }
+
+    /// A read of the database ends, and leaves a copy.
+    pub(super) fn take(&mut self, process: &mut Process, tag: Option<u64>, version: Version, floor: Version) {
+        // A copy never goes back: what was published meanwhile stays.
+        if process.copy.is_none_or(|(_, known)| known <= version) {
+            process.copy = tag.map(|tag| (tag, version));
+        }
+        self.answer(version, floor);
     }
 
     /// A read ends that began when `floor` was known.
