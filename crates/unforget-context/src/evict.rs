@@ -1,5 +1,6 @@
 //! Which contexts are let go of when more are kept than the bound allows.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::Snapshot;
@@ -10,20 +11,17 @@ const SPARE: usize = 8;
 
 /// The keys to let go of so that at most `bound` remain, and a little room.
 ///
-/// A second chance, as of the clock algorithm: what was read since the last time stays if it can, and has to be read
-/// again to stay the next time. A value that cannot be read goes first.
+/// What was not read for most passes goes first, so that nothing stays for its place in the map's order alone. Between
+/// those that are equal in this, that order decides. A value that cannot be read goes before all others.
 pub(crate) fn coldest<'a, C: 'a>(
     contexts: impl Iterator<Item = (&'a Arc<str>, &'a Decoded<C>)>,
     bound: usize,
 ) -> Vec<Arc<str>> {
-    let (mut cold, mut warm) = (Vec::new(), Vec::new());
-    for (key, decoded) in contexts {
-        let touched = decoded.as_ref().is_ok_and(Snapshot::cool);
-        if touched { &mut warm } else { &mut cold }.push(Arc::clone(key));
+    let passed = |decoded: &Decoded<C>| decoded.as_ref().map_or(u8::MAX, Snapshot::cool);
+    let mut aged: Vec<_> = contexts.map(|(key, decoded)| (passed(decoded), key)).collect();
+    let excess = aged.len().saturating_sub(bound - bound / SPARE);
+    if let Some(last) = excess.checked_sub(1) {
+        aged.select_nth_unstable_by_key(last, |(passed, _)| Reverse(*passed));
     }
-    let excess = (cold.len() + warm.len()).saturating_sub(bound - bound / SPARE);
-    cold.truncate(excess);
-    let more = excess - cold.len();
-    cold.extend(warm.into_iter().take(more));
-    cold
+    aged.into_iter().take(excess).map(|(_, key)| Arc::clone(key)).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::de::DeserializeOwned;
 
@@ -21,9 +21,9 @@ pub struct Snapshot<C> {
 struct Inner<C> {
     key: Arc<str>,
     revision: u64,
-    /// Whether it was read since eviction last passed; a hint: nothing is ordered by it, and no model
-    /// has to know of it.
-    touched: AtomicBool,
+    /// How often eviction has passed since it was read; a hint: nothing is ordered by it, and no model has to know
+    /// of it.
+    passed: AtomicU8,
     value: C,
 }
 
@@ -41,20 +41,22 @@ impl<C> Snapshot<C> {
     /// Keeps it from being evicted next. Stores only if it has to: the line is shared by all readers.
     #[inline]
     pub(crate) fn touch(&self) {
-        if !self.inner.touched.load(Ordering::Relaxed) {
-            self.inner.touched.store(true, Ordering::Relaxed);
+        if self.inner.passed.load(Ordering::Relaxed) != 0 {
+            self.inner.passed.store(0, Ordering::Relaxed);
         }
     }
 
-    /// Tells whether it was read since this was last called.
-    pub(crate) fn cool(&self) -> bool {
-        self.inner.touched.swap(false, Ordering::Relaxed)
+    /// Tells how often this was called since it was read, 255 at most.
+    pub(crate) fn cool(&self) -> u8 {
+        let passed = self.inner.passed.load(Ordering::Relaxed);
+        self.inner.passed.store(passed.saturating_add(1), Ordering::Relaxed);
+        passed
     }
 }
 
 impl<C> Snapshot<C> {
     pub(crate) fn new(key: Arc<str>, revision: u64, value: C) -> Self {
-        Self { inner: Arc::new(Inner { key, revision, touched: AtomicBool::new(true), value }) }
+        Self { inner: Arc::new(Inner { key, revision, passed: AtomicU8::new(0), value }) }
     }
 
     pub(crate) fn shared_key(&self) -> Arc<str> {
@@ -69,7 +71,7 @@ impl<C: DeserializeOwned> Snapshot<C> {
         let value = decode_value(&stored.key, json)?;
         let key = Arc::from(stored.key.as_str());
         Ok(Some(Self {
-            inner: Arc::new(Inner { key, revision: stored.revision, touched: AtomicBool::new(true), value }),
+            inner: Arc::new(Inner { key, revision: stored.revision, passed: AtomicU8::new(0), value }),
         }))
     }
 }

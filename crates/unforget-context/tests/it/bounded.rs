@@ -75,6 +75,17 @@ fn what_is_read_again_and_again_stays() {
 }
 
 #[test]
+fn what_nobody_reads_is_let_go_of_wherever_the_map_has_it() {
+    let (_store, contexts) = filled(10);
+    for first in (0..KEYS).cycle().take(1000) {
+        for n in first..first + 30 {
+            contexts.get(&key(n % KEYS)).unwrap();
+        }
+        assert!(contexts.peek(&key(first)).unwrap().is_none(), "{first} was not read for longest");
+    }
+}
+
+#[test]
 fn a_context_that_changes_while_it_is_read_is_not_kept_as_it_was() {
     let (store, contexts) = filled(10);
     for same_handle in [true, false] {
@@ -87,6 +98,7 @@ fn a_context_that_changes_while_it_is_read_is_not_kept_as_it_was() {
         for n in (50..80).cycle().take(300) {
             contexts.get(&key(n)).unwrap();
         }
+        assert!(contexts.peek(&name).unwrap().is_none(), "what was not read for longest is let go of");
         let writer = if same_handle { contexts.clone() } else { bounded(&store, 10) };
         let changed = name.clone();
         store.after_read.once(move || drop(writer.update(&changed, |old| old + 1000).unwrap()));
