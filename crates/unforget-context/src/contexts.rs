@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,6 +14,7 @@ use crate::snapshot::decode_value;
 use crate::store::Next;
 use crate::{
     ContextStore, Error, Ownership, Persistence, Result, Saves, Snapshot, Stored, Subscription, View, Watch,
+    inside,
 };
 
 /// The largest key, in bytes.
@@ -124,7 +126,12 @@ where
     ///
     /// For one save, or until attempts that fail have failed for 10 s.
     pub fn flush(&self) -> Result<()> {
-        self.deferred().map_or(Ok(()), |deferred| deferred.flush(PATIENCE))
+        self.flush_timeout(PATIENCE)
+    }
+
+    /// As [`flush`](Self::flush), with another time than 10 s.
+    pub fn flush_timeout(&self, timeout: Duration) -> Result<()> {
+        self.deferred().map_or(Ok(()), |deferred| deferred.flush(timeout))
     }
 
     /// Stores what is not stored and refuses further changes, through every clone. Reads go on, of what was
@@ -136,7 +143,12 @@ where
     ///
     /// As [`flush`](Self::flush), and then it has given up; what it could not store is lost with this process.
     pub fn shutdown(&self) -> Result<()> {
-        self.deferred().map_or(Ok(()), |deferred| deferred.close(PATIENCE))
+        self.shutdown_timeout(PATIENCE)
+    }
+
+    /// As [`shutdown`](Self::shutdown), with another time than 10 s.
+    pub fn shutdown_timeout(&self, timeout: Duration) -> Result<()> {
+        self.deferred().map_or(Ok(()), |deferred| deferred.close(timeout))
     }
 
     /// Tells how saving goes; `None` where each change is committed.
@@ -256,7 +268,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if there is no context of this key.
+    /// [`Error::NotFound`] if there is no context of this key; [`Error::Reentrant`] inside the closure of another
+    /// change, of whatever context.
     ///
     /// # Blocking
     ///
@@ -321,9 +334,10 @@ where
     fn change(
         &self,
         key: &str,
-        change: impl FnMut(Option<&Stored>) -> Result<Next> + Send + 'static,
+        mut change: impl FnMut(Option<&Stored>) -> Result<Next> + Send + 'static,
     ) -> Result<Snapshot<C>> {
         check_key(key)?;
+        let change = move |stored: Option<&Stored>| inside::changing(|| change(stored));
         let changed = self.shared.change(key, Box::new(change))?;
         changed.ok_or_else(|| Error::NotFound { key: key.to_owned() })
     }

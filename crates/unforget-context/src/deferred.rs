@@ -19,7 +19,7 @@ use self::saver::Saver;
 use self::status::Board;
 use crate::published::Found;
 use crate::refresh::Shared;
-use crate::{ContextStore, Error, Result, SaveWindow, Snapshot};
+use crate::{ContextStore, Error, Result, SaveWindow, Snapshot, inside};
 
 pub use self::status::{SaveStatus, Saves};
 
@@ -110,7 +110,7 @@ where
     ) -> Result<Option<Snapshot<C>>> {
         loop {
             let seen = self.find(key)?;
-            let made = change(seen.as_ref())?;
+            let made = inside::changing(|| change(seen.as_ref()))?;
             if matches!(made, Made::Keep) {
                 return Ok(seen);
             }
@@ -128,6 +128,7 @@ where
     /// Publishes if the context still has the revision that was `seen`; a revision never means two values.
     fn publish(&self, key: &str, seen: Option<&Snapshot<C>>, made: Made<C>) -> Result<Published<C>> {
         let shared_key = seen.map_or_else(|| Arc::from(key), Snapshot::shared_key);
+        inside::check()?;
         let mut writer = self.writer.lock();
         if writer.closed {
             return Err(Error::Closed);

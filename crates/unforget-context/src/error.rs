@@ -61,6 +61,11 @@ pub enum Error {
         /// Who, since when and where, as far as it can be told.
         holder: String,
     },
+    /// A change was asked for inside the closure of another one.
+    #[error(
+        "a context cannot be changed inside a change; return from the closure first, and change it afterwards"
+    )]
+    Reentrant,
     /// The store has no owners, so contexts cannot be changed before they are stored.
     #[error("this context store cannot be owned; open it as `Committed`")]
     NotOwnable,

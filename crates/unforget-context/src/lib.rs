@@ -66,6 +66,7 @@ mod deferred;
 mod error;
 mod evict;
 mod hot;
+mod inside;
 #[cfg(feature = "json-store")]
 mod json_store;
 mod memory_store;

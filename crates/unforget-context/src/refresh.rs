@@ -11,6 +11,7 @@ use crate::published::{Decoded, Found, State, Step};
 use crate::rounds::Rounds;
 use crate::{
     Change, Committed, ContextStore, Generation, Moment, Observer, Observing, Result, Snapshot, Stored,
+    inside,
 };
 
 /// What all clones of a handle share: the store, and the last published state of it.
@@ -182,6 +183,7 @@ impl<C: DeserializeOwned> Shared<C> {
 
     /// Commits a change and answers what is stored then, as published if it was.
     pub(crate) fn change(&self, key: &str, change: Change) -> Result<Option<Snapshot<C>>> {
+        inside::check()?;
         let Some(stored) = self.store.update(key, change)? else { return Ok(None) };
         self.catch_up(&stored);
         match self.last().find(key) {

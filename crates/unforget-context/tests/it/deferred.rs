@@ -211,6 +211,8 @@ fn a_save_that_fails_is_told_and_tried_again() {
     eventually("it is tried again", || contexts.saves().unwrap().status().failures >= 2);
     let status = contexts.saves().unwrap().status();
     assert!(matches!(status.last_error.as_deref(), Some(Error::Store { .. })), "{status:?}");
+    let given_up = contexts.flush_timeout(Duration::from_millis(1));
+    assert!(matches!(given_up, Err(Error::Unsaved { keys: 1, last: Some(_) })), "{given_up:?}");
     eventually("what failed waits again", || contexts.saves().unwrap().status().unsaved == 1);
     assert_eq!(*contexts.update("ada", |n| n + 1).unwrap(), 2, "changes go on");
     store.fails.store(false, Ordering::Relaxed);
@@ -218,6 +220,19 @@ fn a_save_that_fails_is_told_and_tried_again() {
     let status = contexts.saves().unwrap().status();
     assert_eq!((stored(&*store, "ada").unwrap().0, status.failures), (2, 0));
     assert!(status.last_error.is_none());
+}
+
+#[test]
+fn an_end_that_could_not_save_says_how_much_and_why() {
+    let store = Arc::new(Flaky::default());
+    let contexts = defer_to(&store, SHORT);
+    store.fails.store(true, Ordering::Relaxed);
+    contexts.get_or_create("ada", || 1).unwrap();
+    contexts.get_or_create("bob", || 2).unwrap();
+    eventually("it was tried", || contexts.saves().unwrap().status().failures >= 1);
+    let ended = contexts.shutdown_timeout(Duration::from_millis(1));
+    assert!(matches!(ended, Err(Error::Unsaved { keys: 2, last: Some(_) })), "{ended:?}");
+    assert!(matches!(contexts.update("ada", |n| n + 1), Err(Error::Closed)), "nothing is accepted any more");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod history;
 mod json_files;
 mod letting_go;
 mod linearizable;
+mod refusals;
 mod slow_store;
 mod staged;
 mod story;
