@@ -164,7 +164,7 @@ impl Database {
     /// Once per batch, after the turn was given back (a [`vacuum`](Self::vacuum) or the like that was queued behind the
     /// batch keeps it), and before any of the callers is told. Migrations and maintenance are not counted. So whoever learns of
     /// a commit finds what was published for it. It runs on a thread that writes, while others wait: it should neither
-    /// block nor take long, and writing is refused with [`Error::Reentrant`]. A panic is contained. What other
+    /// block nor take long, and writing is refused with [`Error::Reentrant`](crate::Error::Reentrant). A panic is contained. What other
     /// processes commit is not seen here.
     ///
     /// ```
@@ -190,7 +190,7 @@ impl Database {
     /// Once per batch, after the commit and before the [generation](Self::generation) tells of it: so copies that
     /// are brought up to date here are up to date when the moment begins, and nobody has to read what this process
     /// wrote. It runs on a thread that writes and *has the turn*, while all writers of all processes wait: it should do
-    /// no more than replace a value in memory. A panic is contained; writing is refused with [`Error::Reentrant`].
+    /// no more than replace a value in memory. A panic is contained; writing is refused with [`Error::Reentrant`](crate::Error::Reentrant).
     /// Migrations, maintenance, and what other processes commit are not seen here.
     ///
     /// ```
