@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::generation::Moment;
-use crate::generation::commit::Commit;
+use crate::generation::commit::{Commit, is_current};
 
 /// How often each process writes, and how often something else happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -174,8 +174,10 @@ impl World {
     /// The same for whoever looks from outside: the counter only grows, so what carries an older value is out of date
     /// for ever; and it does not matter which process is which.
     pub(super) fn tidied(mut self) -> Self {
-        // A copy of the value before an odd one is good as long as nobody has seen the commit.
-        let oldest = if self.seen < self.counter { self.counter - self.counter % 2 } else { self.counter };
+        // What is never answered again is said by the engine's own function: if that is wrong, the copy is kept here.
+        let before = self.counter - self.counter % 2;
+        let is_answered = is_current(before, self.counter, || self.seen);
+        let oldest = if is_answered { before } else { self.counter };
         for process in &mut self.processes {
             process.copy = process.copy.filter(|(tag, _)| *tag >= oldest);
             if let Reader::Loaded(_, tag) | Reader::Snapshot(_, tag, _) = &mut process.reader {
