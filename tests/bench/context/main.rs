@@ -8,6 +8,7 @@
 #![expect(clippy::cast_precision_loss, reason = "counts here are far below 2^52")]
 
 mod contexts;
+mod deferred;
 mod locked;
 mod maps;
 #[path = "../sync/table.rs"]

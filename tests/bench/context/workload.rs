@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::Effort;
-use crate::contexts;
 use crate::maps::{Fixed, Fold, Imbl, Map, Papaya, Rpds, Sharded, Sip, value};
 use crate::table::{Contender, compare};
+use crate::{contexts, deferred};
 
 /// Calls of one round.
 const CALLS: usize = 1 << 16;
@@ -20,6 +20,7 @@ pub(crate) fn run(effort: Effort, size: usize) {
     reads(effort, &keys, "skewed", &Rc::from(skewed(size)));
     mixed(effort, &keys);
     whole(effort, &keys);
+    deferred::run(effort, &keys);
 }
 
 /// Keys in a random order, each as likely as any other.
