@@ -47,6 +47,7 @@ fn entry() {
         Some("count") => crate::many::count(Path::new(&directory), number),
         Some("play-ping-pong") => crate::contexts::play_ping_pong(Path::new(&directory)),
         Some("add") => crate::contexts::add(Path::new(&directory)),
+        Some("own") => crate::owning::own(Path::new(&directory)),
         Some("act") => crate::contexts::act(Path::new(&directory)),
         _ => panic!("there is no role {role:?}"),
     }

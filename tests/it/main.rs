@@ -12,5 +12,6 @@ mod disk;
 #[expect(clippy::print_stdout, reason = "these say how much they looked at")]
 mod faults;
 mod many;
+mod owning;
 mod real_input;
 mod tidy;
