@@ -120,7 +120,8 @@ where
     /// # Errors
     ///
     /// [`Error::Unsaved`] if that took longer than 10 s; its source is why the last attempt failed, if one did.
-    /// Nothing is lost by it: it is tried again, and [`saves`](Self::saves) tells how it goes.
+    /// Nothing is lost by it: it is tried again, and [`saves`](Self::saves) tells how it goes. [`Error::Forked`] in a child
+    /// of the process that opened the contexts, at once.
     ///
     /// # Blocking
     ///

@@ -7,8 +7,8 @@ mod verbs;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
+use std::{process, thread};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -52,6 +52,7 @@ pub(crate) struct Deferred<C> {
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
     saver: Mutex<Option<thread::JoinHandle<()>>>,
+    opened_by: u32,
 }
 
 /// Held to publish. No caller's code runs under it, not even a destructor.
@@ -99,7 +100,10 @@ where
         };
         let saver = saver.start(deliverer, ownership)?;
         let saver = Mutex::new(Some(saver));
-        Ok((Arc::clone(&shared), Self { shared, waiting, writer, board, clock, saver }))
+        Ok((
+            Arc::clone(&shared),
+            Self { shared, waiting, writer, board, clock, saver, opened_by: process::id() },
+        ))
     }
 
     /// Publishes what `change` makes of the context of `key`; it runs again if another thread was faster.
@@ -170,6 +174,7 @@ where
 impl<C> Deferred<C> {
     /// Waits until everything that was published before is stored.
     pub(crate) fn flush(&self, patience: Duration) -> Result<()> {
+        self.refuse_fork()?;
         let deadline = self.clock.now() + patience;
         // Whoever has published by now has said so after this.
         drop(self.writer.lock());
@@ -182,6 +187,7 @@ impl<C> Deferred<C> {
 
     /// Saves everything and ends; gives up at the deadline.
     pub(crate) fn close(&self, patience: Duration) -> Result<()> {
+        self.refuse_fork()?;
         self.writer.lock().closed = true;
         let flushed = self.flush(patience);
         self.board.end();
@@ -192,6 +198,12 @@ impl<C> Deferred<C> {
             let _it_has_nothing_to_tell = saver.join();
         }
         flushed
+    }
+
+    /// A child has neither the thread that saves nor whoever had a lock at the moment of the fork: it would wait for ever.
+    fn refuse_fork(&self) -> Result<()> {
+        let opened_by = self.opened_by;
+        if opened_by == process::id() { Ok(()) } else { Err(Error::Forked { opened_by }) }
     }
 
     pub(crate) fn saves(&self) -> Saves {

@@ -69,6 +69,14 @@ pub enum Error {
     /// The store has no owners, so contexts cannot be changed before they are stored.
     #[error("this context store cannot be owned; open it as `Committed`")]
     NotOwnable,
+    /// The contexts were opened before a `fork`, and are the parent's to save.
+    #[error(
+        "the contexts were opened by process {opened_by} and are saved by it alone; after a fork open them again"
+    )]
+    Forked {
+        /// The process that opened them.
+        opened_by: u32,
+    },
     /// The contexts were shut down.
     #[error("the contexts were shut down; open them again")]
     Closed,

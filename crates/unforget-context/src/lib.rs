@@ -47,11 +47,10 @@
 //!   [`Contexts::view`] reads the whole store, and [`Contexts::peek`] knows only what is kept.
 //! - Of several changes that a process had not looked at in between, subscribers are told the last of each context.
 //! - With [`Persistence::Deferred`] a value that cannot be stored is found out when it is saved, revisions that were
-//!   published and never saved are given again after a crash, and a forked child saves nothing.
+//!   published and never saved are given again after a crash, and a forked child saves nothing: it is refused a
+//!   flush, and must not change anything.
 //! - After [`Contexts::shutdown`] of an owner, all reads through it, its watches included, show what was published last,
 //!   whatever others commit from then on. Open the contexts again to see that.
-//! - An `update` must not change contexts in turn: over a store that decides again, as [`MemoryStore`] does, a change
-//!   that changes its own context never ends.
 //! - An edit of a JSON file whose context an owner changed meanwhile makes saving that context fail with
 //!   [`Error::Conflict`] until the owner has passed the revision of the edit; then the edit is overwritten.
 //! - A key has at most [`KEY_LIMIT`] bytes; the size of a value is limited by its store.

@@ -20,6 +20,8 @@ fn entry() {
     let directory = std::env::var(DIRECTORY).expect("a role has a directory");
     match role.as_str() {
         "count" => crate::json_files::count(Path::new(&directory)),
+        #[cfg(unix)]
+        "fork" => crate::forked::fork_an_owner(Path::new(&directory)),
         "defer" => crate::deferred::defer(Path::new(&directory)),
         _ => panic!("there is no role {role:?}"),
     }

@@ -7,6 +7,8 @@ mod child;
 mod conforming;
 mod deferred;
 mod following;
+#[cfg(unix)]
+mod forked;
 mod fresh;
 mod history;
 mod json_files;
