@@ -36,9 +36,10 @@ fn a_program_that_is_a_server_answers_and_ends_with_its_input() -> Result<()> {
         writeln!(requests, "{request}")?;
     }
     drop(requests);
-    // The test harness says things too.
+    // The test harness says things too, also at the beginning of a line.
     let lines = BufReader::new(server.stdout.take().expect("piped")).lines();
-    let answers: Vec<_> = lines.map_while(Result::ok).filter(|line| line.starts_with('{')).collect();
+    let answer = |line: String| line.find('{').map(|at| line[at..].to_owned());
+    let answers: Vec<_> = lines.map_while(Result::ok).filter_map(answer).collect();
     assert!(server.wait()?.success(), "it ended well");
     assert_eq!(answers.len(), 2, "each request is answered: {answers:?}");
     assert!(answers[1].contains(r#""structuredContent":{"entities":[{"#), "{}", answers[1]);
