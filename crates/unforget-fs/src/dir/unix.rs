@@ -69,6 +69,7 @@ impl Dir {
         let flags = match how {
             Open::Read => OFlags::RDONLY,
             Open::Write => OFlags::RDWR,
+            Open::Append => OFlags::WRONLY | OFlags::APPEND,
             Open::OrCreate => OFlags::RDWR | OFlags::CREATE,
             Open::New => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
         };

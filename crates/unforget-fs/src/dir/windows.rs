@@ -62,6 +62,7 @@ impl Dir {
         match how {
             Open::Read => &mut options,
             Open::Write => options.write(true),
+            Open::Append => options.append(true),
             Open::OrCreate => options.write(true).create(true).truncate(false),
             Open::New => options.write(true).create_new(true),
         };

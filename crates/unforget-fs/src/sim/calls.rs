@@ -55,7 +55,7 @@ impl Disk for SimDisk {
             let inode = match (state.live.lookup(dir.inode, name), how) {
                 (Some(_), Open::New) => return Err(io::ErrorKind::AlreadyExists.into()),
                 (Some(inode), _) => inode,
-                (None, Open::Read | Open::Write) => return Err(io::ErrorKind::NotFound.into()),
+                (None, Open::Read | Open::Write | Open::Append) => return Err(io::ErrorKind::NotFound.into()),
                 (None, Open::OrCreate | Open::New) => named(state, dir, name, Node::file(&[], 0o600)),
             };
             match state.live.node(inode).map(|node| &node.body) {
@@ -162,12 +162,11 @@ impl Disk for SimDisk {
     }
 
     fn write_at(&self, file: &SimFile, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        let (mut state, failure) = self.begin(Call::WriteAt, file.path.clone());
-        if let Some(error) = failure.and_then(Failure::error) {
-            return Err(error);
-        }
-        let count = shortened(failure, bytes.len());
-        state.write(file.inode, bytes.get(..count).unwrap_or_default(), offset)
+        self.write(Call::WriteAt, file, bytes, Some(offset))
+    }
+
+    fn append(&self, file: &SimFile, bytes: &[u8]) -> io::Result<usize> {
+        self.write(Call::Append, file, bytes, None)
     }
 
     fn set_len(&self, file: &SimFile, len: u64) -> io::Result<()> {
@@ -226,6 +225,17 @@ impl Disk for SimDisk {
 }
 
 impl SimDisk {
+    /// Without an offset, at the end.
+    fn write(&self, call: Call, file: &SimFile, bytes: &[u8], offset: Option<u64>) -> io::Result<usize> {
+        let (mut state, failure) = self.begin(call, file.path.clone());
+        if let Some(error) = failure.and_then(Failure::error) {
+            return Err(error);
+        }
+        let offset = offset.unwrap_or_else(|| state.live.node(file.inode).map_or(0, Node::len));
+        let count = shortened(failure, bytes.len());
+        state.write(file.inode, bytes.get(..count).unwrap_or_default(), offset)
+    }
+
     /// A failure that gives up is part of the history; an interruption leaves everything as it was.
     fn sync(&self, call: Call, path: &Path, on: Inode, scope: Scope) -> io::Result<()> {
         let (mut state, failure) = self.begin(call, path.to_owned());

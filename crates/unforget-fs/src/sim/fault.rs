@@ -20,6 +20,7 @@ pub enum Call {
     Unlink,
     ReadAt,
     WriteAt,
+    Append,
     SetLen,
     SetOwner,
     SetMode,

@@ -110,7 +110,7 @@ mod tests {
     const KNOWS: &str = r#"{"type":"relation","from":"Ada","to":"Bob","relationType":"knows"}"#;
 
     fn snapshot() -> Snapshot {
-        Snapshot { seq: 2, lines: vec![(2, ADA.to_owned()), (3, KNOWS.to_owned())] }
+        Snapshot { seq: 2, mark: 0, lines: vec![(2, ADA.to_owned()), (3, KNOWS.to_owned())] }
     }
 
     #[test]

@@ -27,6 +27,7 @@ const CHANGES_LOOKED_AT: usize = 1 << 16;
 struct Found {
     /// `None` if there was no file.
     look: Option<Look>,
+    has_one_name: bool,
     modified_ms: u64,
     content: Vec<u8>,
 }
@@ -45,12 +46,14 @@ impl<D: Disk> Lines<D> {
         let before = feed.snapshot()?;
         let foreign = Foreign::read(&found.content, &before);
         let mut report = MergeReport::new(self.places.file.clone(), finding(cursor, &found));
-        let snapshot = merge(feed, cursor, &found, &foreign, before, &mut report)?;
+        let snapshot = merge(feed, cursor, &found, &foreign, before, now_ms, &mut report)?;
         if report.loses_something() || cursor.is_none() && !found.content.is_empty() {
             report.kept = Some(self.keep(&found.content, cursor.is_none(), &report)?);
         }
         let content = content_of(&snapshot);
-        if self.put(&found, &content, still_ours)? {
+        // A file whose sync failed is replaced: another sync of it would succeed and prove nothing.
+        let may_stay = cursor.is_none_or(|cursor| !cursor.describes_nothing());
+        if self.put(&found, &content, may_stay, still_ours)? {
             self.note(feed, cursor, &snapshot, &content, now_ms)?;
         }
         Ok(report.says_something().then_some(report))
@@ -59,7 +62,8 @@ impl<D: Disk> Lines<D> {
     /// Reads the file; `None` if it changed while it was read.
     fn find(&self) -> Result<Option<Found>> {
         let Some(entry) = self.look()? else {
-            return Ok(Some(Found { look: None, modified_ms: u64::MAX, content: Vec::new() }));
+            let (modified_ms, content) = (u64::MAX, Vec::new());
+            return Ok(Some(Found { look: None, has_one_name: false, modified_ms, content }));
         };
         let Some(file) = self.files.open_in_place(&self.places.file)? else { return Ok(None) };
         let content = file.read_all()?;
@@ -67,7 +71,8 @@ impl<D: Disk> Lines<D> {
         if Look::of(&file.entry()?) != look || look.len != content.len() as u64 {
             return Ok(None);
         }
-        Ok(Some(Found { look: Some(look), modified_ms: modified_ms(&entry), content }))
+        let has_one_name = entry.links() == 1;
+        Ok(Some(Found { look: Some(look), has_one_name, modified_ms: modified_ms(&entry), content }))
     }
 
     /// Keeps a copy of a file of which something will be gone. Its name is made of its content, so that the same one
@@ -98,9 +103,16 @@ impl<D: Disk> Lines<D> {
         }
     }
 
-    /// Replaces the file unless it is no longer the one that was read. A file that has the right content already stays.
-    fn put(&self, found: &Found, content: &[u8], still_ours: &dyn Fn() -> Result<()>) -> Result<bool> {
-        if found.look.is_some() && found.content == content {
+    /// Replaces the file unless it is no longer the one that was read. A file that has the right content already, and no
+    /// other name by which it is changed, may stay.
+    fn put(
+        &self,
+        found: &Found,
+        content: &[u8],
+        may_stay: bool,
+        still_ours: &dyn Fn() -> Result<()>,
+    ) -> Result<bool> {
+        if may_stay && found.has_one_name && found.content == content {
             still_ours()?;
             return self.is_still(found);
         }
@@ -141,15 +153,30 @@ impl<D: Disk> Lines<D> {
             // The file stays, and the slots are about to be no longer as its cursor says.
             old.clone().describing_nothing().write(&self.files, &self.places.cursor)?;
         }
+        let cursor = Cursor {
+            applied: snapshot.seq,
+            mark: snapshot.mark,
+            durable: snapshot.seq,
+            boot: self.boot.unwrap_or_default(),
+            look,
+            live: content.len() as u64,
+            blank: 0,
+            drained_ms: now_ms,
+            epoch: 0,
+        };
+        let cursor = cursor.in_new_epoch();
         // A file that stays was not synced by its writing.
-        file.sync()?;
-        Slots::open(&self.files, &self.places.slots)?.rewrite(&places_of(snapshot))?;
-        let (boot, applied, live) = (self.boot.unwrap_or_default(), snapshot.seq, content.len() as u64);
-        let cursor = Cursor { applied, durable: applied, boot, look, live, blank: 0, drained_ms: now_ms };
+        if let Err(error) = file.sync() {
+            let untrusted = Cursor { durable: 0, ..cursor }.describing_nothing();
+            untrusted.write(&self.files, &self.places.cursor)?;
+            return Err(error.into());
+        }
+        let slots = Slots::open(&self.files, &self.places.slots)?;
+        slots.rewrite(cursor.epoch, &places_of(snapshot))?;
         cursor.write(&self.files, &self.places.cursor)?;
         self.has_drained.store(true, Ordering::Relaxed);
         self.synced_ms.store(now_ms, Ordering::Relaxed);
-        feed.durable(applied)
+        feed.durable(snapshot.seq)
     }
 }
 
@@ -173,20 +200,26 @@ fn merge(
     found: &Found,
     foreign: &Foreign,
     before: Snapshot,
+    now_ms: u64,
     report: &mut MergeReport,
 ) -> Result<Snapshot> {
     report.rejected.clone_from(&foreign.rejected);
     report.unknown_fields = foreign.unknown_fields;
     if let Some(cursor) = cursor {
-        let rows = feed.changes(cursor.applied, CHANGES_LOOKED_AT)?.rows;
-        let new: HashSet<u64> = rows.iter().map(|change| change.slot).collect();
-        report.put_back = foreign.lacks(&found.content, &before, |slot| new.contains(&slot));
+        let changes = feed.changes(cursor.applied, CHANGES_LOOKED_AT)?;
+        let new: HashSet<u64> = changes.rows.iter().map(|change| change.slot).collect();
+        // Where some were not kept, nobody can tell what is new from what is missed.
+        if changes.continue_after(cursor.applied, cursor.mark) {
+            report.put_back = foreign.lacks(&found.content, &before, |slot| new.contains(&slot));
+        }
     }
     if foreign.items.is_empty() {
         return Ok(before);
     }
-    let shown_ms = cursor.map_or(0, |cursor| cursor.drained_ms);
-    let since_ms = found.modified_ms.min(shown_ms).saturating_sub(READ_BEFORE_MS);
+    // Nobody knows what a file without a cursor has shown: then every deletion after its writing is worth telling.
+    let shown_ms = cursor.map_or(u64::MAX, |cursor| cursor.drained_ms);
+    // A clock that was put back since has the latest deletions before it.
+    let since_ms = found.modified_ms.min(shown_ms).min(now_ms).saturating_sub(READ_BEFORE_MS);
     report.set_merged(feed.merge(foreign.items.clone(), since_ms, shown_ms)?);
     feed.snapshot()
 }

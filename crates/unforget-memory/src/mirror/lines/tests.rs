@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use proptest::prelude::*;
 use unforget_fs::ReplaceOptions;
@@ -34,11 +35,21 @@ struct State {
     durable: u64,
 }
 
+/// One that no other change has.
+fn mark() -> i64 {
+    static LAST: AtomicI64 = AtomicI64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
 impl State {
+    fn mark_of(&self, seq: u64) -> i64 {
+        self.rows.iter().find(|row| row.seq == seq).map_or(0, |row| row.mark)
+    }
+
     fn put(&mut self, slot: u64, line: Option<String>) {
         let seq = self.rows.len() as u64 + 1;
         self.now_ms += 1;
-        self.rows.push(Change { seq, slot, line });
+        self.rows.push(Change { seq, mark: mark(), slot, line });
     }
 
     fn write(&mut self, slot: u64) {
@@ -94,14 +105,15 @@ impl Feed for Model {
     fn changes(&self, after: u64, limit: usize) -> Result<Changes> {
         let state = self.0.borrow();
         let rows = state.rows.iter().filter(|row| row.seq > after).take(limit).cloned().collect();
-        Ok(Changes { rows, last: state.rows.len() as u64 })
+        Ok(Changes { rows, last: state.rows.len() as u64, mark: state.mark_of(after) })
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
         let state = self.0.borrow();
         let line = |(slot, entity): (&u64, &Entity)| Ok((*slot, Line::Entity(entity).to_json()?));
         let lines = state.entities.iter().map(line).collect::<Result<_>>()?;
-        Ok(Snapshot { seq: state.rows.len() as u64, lines })
+        let seq = state.rows.len() as u64;
+        Ok(Snapshot { seq, mark: state.mark_of(seq), lines })
     }
 
     fn merge(&self, items: Vec<Item>, deleted_since_ms: u64, _: u64) -> Result<Merged> {
