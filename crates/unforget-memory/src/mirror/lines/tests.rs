@@ -1,5 +1,9 @@
 //! The file on a disk that fails, loses power, and has other users, at every call.
 
+mod doubt;
+mod failing;
+mod others;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,6 +22,8 @@ use crate::mirror::feed::{Change, Changes, Item, Merged, Snapshot};
 use crate::outbox::Line;
 
 const FILE: &str = "/store/memory.jsonl";
+const CURSOR: &str = "/store/mirror/cursor";
+const SLOTS: &str = "/store/mirror/slots";
 
 /// A graph of entities in memory, with an outbox.
 #[derive(Debug, Default, Clone)]
@@ -142,8 +148,8 @@ impl Feed for Model {
 fn lines_on(disk: &SimDisk, boot: u8) -> Lines<SimDisk> {
     let places = Places {
         file: FILE.into(),
-        cursor: "/store/mirror/cursor".into(),
-        slots: "/store/mirror/slots".into(),
+        cursor: CURSOR.into(),
+        slots: SLOTS.into(),
         imported: "/store/imported".into(),
     };
     Lines::new(disk, places, Some([boot; 16]))
@@ -323,6 +329,10 @@ enum Op {
     Drain,
     /// The process ends at this call of a drain.
     End(u64),
+    /// This call of a drain fails so, once.
+    Fail(u64, Failure),
+    /// There is room for so many more bytes during a drain.
+    Full(u64),
     /// Another program adds a line, in place or by a new file.
     Add(u8, bool),
     /// Another program loses everything.
@@ -335,6 +345,8 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => (0..6_u8).prop_map(Op::Delete),
         4 => Just(Op::Drain),
         2 => (1..60_u64).prop_map(Op::End),
+        2 => (1..60_u64, prop::sample::select(&Failure::ALL[..])).prop_map(|(nth, how)| Op::Fail(nth, how)),
+        2 => (0..600_u64).prop_map(Op::Full),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(name, replaces)| Op::Add(name, replaces)),
         1 => Just(Op::Lose),
     ];
@@ -353,6 +365,16 @@ fn perform(disk: &SimDisk, model: &Model, op: &Op) {
             disk.fail(Fault::at(*nth, Failure::Io).for_ever());
             let _ = drain(disk, 1, model);
             disk.heal();
+        }
+        Op::Fail(nth, how) => {
+            disk.fail(Fault::at(*nth, *how));
+            let _ = drain(disk, 1, model);
+            disk.heal();
+        }
+        Op::Full(room) => {
+            disk.set_capacity(failing::used(disk) + room);
+            let _ = drain(disk, 1, model);
+            disk.set_capacity(u64::MAX);
         }
         Op::Add(name, replaces) => {
             let line =

@@ -1,0 +1,112 @@
+//! A disk that is full, fails, or does half of what it is asked for.
+
+use super::*;
+
+/// The bytes of everything there is.
+pub(super) fn used(disk: &SimDisk) -> u64 {
+    let len = |path: PathBuf| disk.entry_at(path).map_or(0, |entry| entry.len());
+    let within =
+        |dir: &str| disk.names(dir).into_iter().map(|name| len(Path::new(dir).join(name))).sum::<u64>();
+    within("/store") + within("/store/mirror") + within("/store/imported")
+}
+
+#[test]
+fn on_a_full_disk_the_file_can_be_read_and_is_brought_up_to_date_when_there_is_room() {
+    let mut failed = 0;
+    for room in 0..700 {
+        let (disk, model) = begun();
+        disk.set_capacity(used(&disk) + room);
+        let before = loaded(&disk);
+        let drained = drain(&disk, 1, &model);
+        failed += usize::from(drained.is_err());
+        let (now, shown) = (loaded(&disk), Ok(model.lines()));
+        assert!(
+            now == before || now == shown,
+            "with room for {room} bytes the file is the old or the new one: {now:?}"
+        );
+        disk.set_capacity(u64::MAX);
+        drain(&disk, 1, &model).unwrap();
+        assert_shown(&disk, &model, &format!("when there is room again, after {room} bytes"));
+    }
+    assert!((100..700).contains(&failed), "some room is too little, and some is enough: {failed}");
+}
+
+#[test]
+fn whatever_fails_at_any_call_the_next_drain_repairs() {
+    for (failure, lasts) in Failure::ALL.into_iter().flat_map(|failure| [(failure, false), (failure, true)]) {
+        for nth in 1.. {
+            let (disk, model) = begun();
+            let calls = disk.calls().len() as u64;
+            let fault = Fault::at(nth, failure);
+            disk.fail(if lasts { fault.for_ever() } else { fault });
+            let drained = drain(&disk, 1, &model);
+            let made = disk.calls().len() as u64 - calls;
+            disk.heal();
+            let content = String::from_utf8_lossy(&disk.read(FILE).unwrap()).into_owned();
+            assert!(content.contains("\"Ada\""), "{failure:?} at call {nth}: nobody misses Ada: {content}");
+            if drained.is_ok() {
+                assert_shown(
+                    &disk,
+                    &model,
+                    &format!("when a drain ends well that met {failure:?} at call {nth}"),
+                );
+            }
+            drain(&disk, 1, &model).unwrap();
+            assert_shown(&disk, &model, &format!("after {failure:?} at call {nth}"));
+            if made < nth {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn half_a_line_is_taken_back() {
+    let (disk, model) = begun();
+    let before = disk.read(FILE);
+    disk.fail(Fault::at(1, Failure::Short).only(Call::Append));
+    disk.fail(Fault::at(2, Failure::NoSpace).only(Call::Append));
+    drain(&disk, 1, &model).unwrap_err();
+    assert_eq!(disk.read(FILE), before, "who reads the file meets no half line");
+}
+
+#[test]
+fn half_a_line_of_ours_takes_nothing_of_others_with_it() {
+    let (disk, model) = begun();
+    disk.fail(Fault::at(1, Failure::Short).only(Call::Append));
+    disk.fail(Fault::at(2, Failure::NoSpace).only(Call::Append));
+    let theirs = Line::Entity(&Entity::new("theirs", "thing").observed("t")).to_json().unwrap();
+    let content = format!("\n{theirs}\n");
+    let before = disk.calls().len();
+    drain(&disk, 1, &model).unwrap_err();
+    let calls = disk.calls().split_off(before);
+    let first = calls.iter().position(|(call, _)| *call == Call::Append).unwrap() as u64 + 1;
+    let (disk, model) = begun();
+    disk.fail(Fault::at(1, Failure::Short).only(Call::Append));
+    disk.fail(Fault::at(2, Failure::NoSpace).only(Call::Append));
+    disk.before(first + 1, move |disk| {
+        let file = Files::on(disk).open_in_place(FILE.as_ref()).unwrap().unwrap();
+        let end = file.entry().unwrap().len();
+        file.write(content.as_bytes(), end).unwrap();
+    });
+    drain(&disk, 1, &model).unwrap_err();
+    drain(&disk, 1, &model).unwrap();
+    assert!(model.lines().contains(&theirs), "what they wrote behind our half line is in the graph");
+    assert_shown(&disk, &model, "after half a line");
+}
+
+#[test]
+fn a_file_whose_sync_failed_is_replaced_also_if_it_has_the_right_content() {
+    let (disk, model) = begun();
+    drain(&disk, 1, &model).unwrap();
+    drain(&disk, 2, &model).unwrap();
+    let renames = |disk: &SimDisk| disk.calls().iter().filter(|(call, _)| *call == Call::Rename).count();
+    let before = renames(&disk);
+    drain(&disk, 3, &model).unwrap();
+    assert_eq!(renames(&disk), before, "a file that is right stays");
+    disk.fail(Fault::at(1, Failure::Io).only(Call::SyncData));
+    drain(&disk, 4, &model).unwrap_err();
+    drain(&disk, 4, &model).unwrap();
+    assert_eq!(renames(&disk), before + 1, "after a failed sync only another file will do");
+    assert_shown(&disk, &model, "after a failed sync");
+}
