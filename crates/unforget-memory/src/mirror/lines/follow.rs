@@ -29,8 +29,10 @@ pub(super) enum Followed {
     UpTo(u64),
     /// The file shows more than before, and there are more changes.
     More,
-    /// The file is not as it was left, or has to be written anew.
+    /// The file is not as it was left.
     Differs,
+    /// The file shows everything up to this change, and has more blanks than lines.
+    Blanks(u64),
 }
 
 /// What is to be done to the file.
@@ -81,12 +83,14 @@ impl<D: Disk> Lines<D> {
         (cursor.look, cursor.applied, cursor.mark) = (Look::of(&entry), reached, mark);
         cursor.drained_ms = now_ms;
         cursor.write(&self.files, &self.places.cursor)?;
-        if cursor.blank > BLANKS && cursor.blank > cursor.live {
-            return Ok(Followed::Differs);
-        }
-        let has_all = reached >= last;
+        let borne = BLANKS.max(cursor.live).max(self.borne_blanks.load(Ordering::Relaxed));
+        let has_too_many = cursor.blank > borne;
         self.sync_if_due(feed, cursor, now_ms)?;
-        Ok(if has_all { Followed::UpTo(reached) } else { Followed::More })
+        Ok(match (reached >= last, has_too_many) {
+            (false, _) => Followed::More,
+            (true, true) => Followed::Blanks(reached),
+            (true, false) => Followed::UpTo(reached),
+        })
     }
 
     /// Makes the file durable if it is as it was left and not durable yet.

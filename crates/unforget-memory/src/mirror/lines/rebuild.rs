@@ -204,7 +204,7 @@ fn merge(
     report: &mut MergeReport,
 ) -> Result<Snapshot> {
     report.rejected.clone_from(&foreign.rejected);
-    report.unknown_fields = foreign.unknown_fields;
+    (report.unknown_fields, report.half_characters) = (foreign.unknown_fields, foreign.half_characters);
     if let Some(cursor) = cursor {
         let changes = feed.changes(cursor.applied, CHANGES_LOOKED_AT)?;
         let new: HashSet<u64> = changes.rows.iter().map(|change| change.slot).collect();

@@ -156,6 +156,21 @@ fn a_line_that_others_changed_in_place_is_never_blanked() {
 }
 
 #[test]
+fn half_a_character_costs_no_entity() {
+    let mut mirrored = Mirrored::bare();
+    let content = entity_line("Ada", &["whole"])
+        .replace("whole", r"cut \ud83d, \\ud83d, \ud83d\uDE00 and \udc00\ud800");
+    std::fs::write(mirrored.file(), &content).unwrap();
+    mirrored.attach();
+    mirrored.assert_shown();
+    let expected = ["cut \u{fffd}, \\ud83d, \u{1F600} and \u{fffd}\u{fffd}"];
+    assert_eq!(mirrored.graph.read().unwrap().entities[0].observations, expected);
+    let report = mirrored.told.one_merge();
+    assert_eq!((report.half_characters, report.rejected.len()), (1, 0), "{report}");
+    assert_eq!(std::fs::read_to_string(report.kept.unwrap()).unwrap(), content);
+}
+
+#[test]
 fn lines_in_other_words_are_no_news() {
     let mirrored = Mirrored::new();
     mirrored.graph.create_entities(vec![Entity::new("Ada", "thing").observed("é")]).unwrap();
@@ -204,6 +219,7 @@ fn a_restored_database_has_a_file_that_shows_it() {
     let go_on = |_| std::ops::ControlFlow::Continue(());
     open().backup(&copy, unforget_sqlite::Existing::Refuse, go_on).unwrap();
     mirrored.create(&["Bob"]);
+    mirrored.mirror().catch_up().unwrap();
     let Mirrored { graph, mirror, root, told } = mirrored;
     drop((graph, mirror));
     unforget_sqlite::Database::restore(&copy, &database).unwrap();

@@ -26,8 +26,9 @@ fn after_another_boot_the_file_is_read_whatever_the_cursor_says() {
 fn a_database_that_was_set_back_and_went_on_is_noticed() {
     let (disk, model) = begun();
     let earlier = model.clone();
+    ["Dan", "Eli", "Fay"].iter().for_each(|name| model.observe(name, "new"));
     drain(&disk, 1, &model).unwrap();
-    // As many changes as there were, and others.
+    // More changes than there were, and others.
     earlier.delete("Ada");
     while earlier.0.borrow().rows.len() <= model.0.borrow().rows.len() {
         earlier.observe("Eve", &format!("{}", earlier.0.borrow().rows.len()));

@@ -61,6 +61,30 @@ fn whatever_fails_at_any_call_the_next_drain_repairs() {
 }
 
 #[test]
+fn where_there_is_no_room_for_another_file_this_one_keeps_its_blanks_and_no_call_fails() {
+    let (disk, model) = begun_on(SimDisk::with_block_size(1 << 20));
+    let lines = lines_on(&disk, 1);
+    let change = |n: usize| {
+        model.delete("Eve");
+        model.observe("Eve", &format!("{n} {}", "x".repeat(9000)));
+        lines.drain(&model, &|| Ok(())).unwrap();
+        assert_shown(&disk, &model, "with many blanks");
+        disk.read(FILE).unwrap().len()
+    };
+    let renamed = |disk: &SimDisk| disk.calls().iter().filter(|(call, _)| *call == Call::Rename).count();
+    let before = renamed(&disk);
+    disk.fail(Fault::at(1, Failure::NoSpace).only(Call::Rename).for_ever());
+    let len = (0..50).map(change).max().unwrap();
+    assert!(len > 400_000, "the file grows: {len}");
+    assert!(
+        (2..5).contains(&(renamed(&disk) - before)),
+        "it is tried again and again, and not by every call"
+    );
+    disk.heal();
+    assert!((0..120).map(change).any(|now| now < len), "where there is room, the blanks go");
+}
+
+#[test]
 fn half_a_line_is_taken_back() {
     let (disk, model) = begun();
     let before = disk.read(FILE);
