@@ -113,14 +113,12 @@ impl<D: Disk> Lines<D> {
                 Followed::More => {}
                 Followed::Blanks(applied) => {
                     rounds += 1;
-                    match self.rebuild(feed, cursor.as_ref(), still_ours) {
-                        Ok(report) => drained.reports.extend(report),
+                    let Ok(report) = self.rebuild(feed, cursor.as_ref(), still_ours) else {
                         // It shows the changes, blanks or not; on a full disk there is no room for another file.
-                        Err(_) => {
-                            self.borne_blanks.store(2 * self.blanks()?, Ordering::Relaxed);
-                            return Ok(Drained { applied, ..drained });
-                        }
-                    }
+                        self.borne_blanks.store(2 * self.blanks()?, Ordering::Relaxed);
+                        return Ok(Drained { applied, ..drained });
+                    };
+                    drained.reports.extend(report);
                 }
                 Followed::Differs => {
                     rounds += 1;

@@ -26,7 +26,9 @@ fn after_another_boot_the_file_is_read_whatever_the_cursor_says() {
 fn a_database_that_was_set_back_and_went_on_is_noticed() {
     let (disk, model) = begun();
     let earlier = model.clone();
-    ["Dan", "Eli", "Fay"].iter().for_each(|name| model.observe(name, "new"));
+    for name in ["Dan", "Eli", "Fay"] {
+        model.observe(name, "new");
+    }
     drain(&disk, 1, &model).unwrap();
     // More changes than there were, and others.
     earlier.delete("Ada");
