@@ -152,6 +152,9 @@ pub enum Rename {
     Replace,
     /// The renaming fails.
     New,
+    /// It gets the old name. Fails with [`NotFound`](io::ErrorKind::NotFound) where the new name is free, and with
+    /// [`Unsupported`](io::ErrorKind::Unsupported) where system or file system cannot do it in one step.
+    Exchange,
 }
 
 /// Makes a call again while it is interrupted by signals: the only failure that is retried everywhere, also

@@ -108,6 +108,11 @@ impl Dir {
         no_replace::rename(&self.fd, from, to)
     }
 
+    /// Has two files take each other's name.
+    pub(crate) fn exchange(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        no_replace::exchange(&self.fd, from, to)
+    }
+
     /// Gives the file `from` a second name.
     pub(crate) fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::linkat(&self.fd, from, &self.fd, to, AtFlags::empty())?)

@@ -90,6 +90,10 @@ impl Dir {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    pub(crate) fn exchange(&self, _from: &OsStr, _to: &OsStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     pub(crate) fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         fs::hard_link(self.join(from), self.join(to))
     }

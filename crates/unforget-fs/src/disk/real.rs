@@ -56,6 +56,7 @@ impl Disk for RealDisk {
         match how {
             Rename::Replace => dir.rename(from, to),
             Rename::New => dir.rename_new(from, to),
+            Rename::Exchange => dir.exchange(from, to),
         }
     }
 

@@ -107,9 +107,19 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, dir: &SimDir, from: &OsStr, to: &OsStr, how: Rename) -> io::Result<()> {
-        let call = if how == Rename::New { Call::RenameNew } else { Call::Rename };
+        let call = match how {
+            Rename::Replace => Call::Rename,
+            Rename::New => Call::RenameNew,
+            Rename::Exchange => Call::Exchange,
+        };
         self.call(call, dir.path.join(to), |state| {
             let inode = state.live.lookup(dir.inode, from).ok_or(io::ErrorKind::NotFound)?;
+            if how == Rename::Exchange {
+                let other = state.live.lookup(dir.inode, to).ok_or(io::ErrorKind::NotFound)?;
+                let (from, to) = (from.into(), to.into());
+                state.change(Op::Exchange { dir: dir.inode, from, to, inode, other });
+                return Ok(());
+            }
             match state.live.lookup(dir.inode, to) {
                 Some(_) if how == Rename::New => return Err(io::ErrorKind::AlreadyExists.into()),
                 // Two names of one file: POSIX says that this does nothing.

@@ -16,6 +16,7 @@ pub enum Call {
     MakeDir,
     Rename,
     RenameNew,
+    Exchange,
     Link,
     Unlink,
     ReadAt,

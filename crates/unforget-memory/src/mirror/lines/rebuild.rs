@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use unforget_fs::disk::{Disk, Entry};
-use unforget_fs::{Durability, Error as FileError, ReplaceOptions};
+use unforget_fs::{Displaced, Durability, Error as FileError, ReplaceOptions};
 
 use super::Lines;
 use crate::Result;
@@ -40,23 +40,45 @@ impl<D: Disk> Lines<D> {
         feed: &impl Feed,
         cursor: Option<&Cursor>,
         still_ours: &dyn Fn() -> Result<()>,
-    ) -> Result<Option<MergeReport>> {
+    ) -> Result<Vec<MergeReport>> {
         let now_ms = feed.now_ms();
-        let Some(found) = self.find()? else { return Ok(None) };
+        let Some(found) = self.find()? else { return Ok(Vec::new()) };
         let before = feed.snapshot()?;
         let foreign = Foreign::read(&found.content, &before);
         let mut report = MergeReport::new(self.places.file.clone(), finding(cursor, &found));
         let snapshot = merge(feed, cursor, &found, &foreign, before, now_ms, &mut report)?;
         if report.loses_something() || cursor.is_none() && !found.content.is_empty() {
-            report.kept = Some(self.keep(&found.content, cursor.is_none(), &report)?);
+            report.kept = Some(self.keep(&found.content, cursor.is_none(), &report.rejected_lines())?);
         }
         let content = content_of(&snapshot);
         // A file whose sync failed is replaced: another sync of it would succeed and prove nothing.
         let may_stay = cursor.is_none_or(|cursor| !cursor.describes_nothing());
-        if self.put(&found, &content, may_stay, still_ours)? {
+        let put = self.put(&found, &content, may_stay, still_ours)?;
+        let mut reports = vec![report];
+        if let Put::Over(theirs, kept) = &put {
+            reports.push(self.take_over(feed, cursor, (theirs, kept), &snapshot, now_ms)?);
+        }
+        if !matches!(put, Put::Refused) {
             self.note(feed, cursor, &snapshot, &content, now_ms)?;
         }
-        Ok(report.says_something().then_some(report))
+        reports.retain(MergeReport::says_something);
+        Ok(reports)
+    }
+
+    /// Has the graph take over what another program gave the name just before it was exchanged.
+    fn take_over(
+        &self,
+        feed: &impl Feed,
+        cursor: Option<&Cursor>,
+        (theirs, kept): (&Found, &Path),
+        shown: &Snapshot,
+        now_ms: u64,
+    ) -> Result<MergeReport> {
+        let foreign = Foreign::read(&theirs.content, shown);
+        let mut report = MergeReport::new(self.places.file.clone(), Finding::Replaced);
+        merge(feed, cursor, theirs, &foreign, shown.clone(), now_ms, &mut report)?;
+        report.kept = Some(kept.to_owned());
+        Ok(report)
     }
 
     /// Reads the file; `None` if it changed while it was read.
@@ -71,13 +93,12 @@ impl<D: Disk> Lines<D> {
         if Look::of(&file.entry()?) != look || look.len != content.len() as u64 {
             return Ok(None);
         }
-        let has_one_name = entry.links() == 1;
-        Ok(Some(Found { look: Some(look), has_one_name, modified_ms: modified_ms(&entry), content }))
+        Ok(Some(Found::of(&entry, content)))
     }
 
     /// Keeps a copy of a file of which something will be gone. Its name is made of its content, so that the same one
     /// is kept once.
-    fn keep(&self, content: &[u8], is_first: bool, report: &MergeReport) -> Result<PathBuf> {
+    fn keep(&self, content: &[u8], is_first: bool, rejected: &str) -> Result<PathBuf> {
         let digest = short_digest(content);
         let name = self.places.file.file_name().unwrap_or_default().to_os_string();
         let mut copy = name;
@@ -89,9 +110,9 @@ impl<D: Disk> Lines<D> {
             self.places.file.with_file_name(&copy)
         };
         self.create(&place, content)?;
-        if is_first && !report.rejected.is_empty() {
+        if is_first && !rejected.is_empty() {
             copy.push(".rejected");
-            self.create(&place.with_file_name(&copy), report.rejected_lines().as_bytes())?;
+            self.create(&place.with_file_name(&copy), rejected.as_bytes())?;
         }
         Ok(place)
     }
@@ -103,7 +124,8 @@ impl<D: Disk> Lines<D> {
         }
     }
 
-    /// Replaces the file unless it is no longer the one that was read. A file that has the right content already, and no
+    /// Replaces the file unless it is no longer the one that was read; where the system can exchange names, another program
+    /// that is faster even then is noticed. A file that has the right content already, and no
     /// other name by which it is changed, may stay.
     fn put(
         &self,
@@ -111,19 +133,28 @@ impl<D: Disk> Lines<D> {
         content: &[u8],
         may_stay: bool,
         still_ours: &dyn Fn() -> Result<()>,
-    ) -> Result<bool> {
+    ) -> Result<Put> {
         if may_stay && found.has_one_name && found.content == content {
             still_ours()?;
-            return self.is_still(found);
+            return Ok(if self.is_still(found)? { Put::Done } else { Put::Refused });
         }
         let is_ours = || -> Result<(), Refused> {
             still_ours().map_err(Refused::Failed)?;
             if self.is_still(found).map_err(Refused::Failed)? { Ok(()) } else { Err(Refused::Changed) }
         };
+        let mut put = Put::Done;
+        let look = |displaced: &Displaced<'_, D>| {
+            let content = displaced.read_all()?;
+            if content != found.content {
+                let kept = self.keep(&content, false, "").map_err(Refused::Failed)?;
+                put = Put::Over(Found::of(&displaced.entry()?, content), kept);
+            }
+            Ok(())
+        };
         let options = ReplaceOptions::new().durability(Durability::Full).create_parents(true);
-        match self.files.replace_if(&self.places.file, content, &options, is_ours) {
-            Ok(()) => Ok(true),
-            Err(Refused::Changed) => Ok(false),
+        match self.files.exchange(&self.places.file, content, &options, is_ours, look) {
+            Ok(()) => Ok(put),
+            Err(Refused::Changed) => Ok(Put::Refused),
             Err(Refused::Failed(error)) => Err(error),
         }
     }
@@ -180,6 +211,22 @@ impl<D: Disk> Lines<D> {
     }
 }
 
+impl Found {
+    fn of(entry: &Entry, content: Vec<u8>) -> Self {
+        let has_one_name = entry.links() == 1;
+        Self { look: Some(Look::of(entry)), has_one_name, modified_ms: modified_ms(entry), content }
+    }
+}
+
+/// What became of a replacement.
+enum Put {
+    Done,
+    /// Another program gave the name to this file in the last moment. It was replaced, and a copy of it is kept.
+    Over(Found, PathBuf),
+    /// The file is no longer the one that was read.
+    Refused,
+}
+
 /// Why a file was not replaced.
 enum Refused {
     /// It is no longer the one that was read.
@@ -189,7 +236,10 @@ enum Refused {
 
 impl From<FileError> for Refused {
     fn from(error: FileError) -> Self {
-        Self::Failed(error.into())
+        match error {
+            FileError::AlreadyExists { .. } => Self::Changed,
+            error => Self::Failed(error.into()),
+        }
     }
 }
 

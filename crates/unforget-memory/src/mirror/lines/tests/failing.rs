@@ -71,13 +71,12 @@ fn where_there_is_no_room_for_another_file_this_one_keeps_its_blanks_and_no_call
         assert_shown(&disk, &model, "with many blanks");
         disk.read(FILE).unwrap().len()
     };
-    let renamed = |disk: &SimDisk| disk.calls().iter().filter(|(call, _)| *call == Call::Rename).count();
-    let before = renamed(&disk);
-    disk.fail(Fault::at(1, Failure::NoSpace).only(Call::Rename).for_ever());
+    let before = replacements(&disk);
+    disk.fail(Fault::at(1, Failure::NoSpace).only(Call::Exchange).for_ever());
     let len = (0..50).map(change).max().unwrap();
     assert!(len > 400_000, "the file grows: {len}");
     assert!(
-        (2..5).contains(&(renamed(&disk) - before)),
+        (2..5).contains(&(replacements(&disk) - before)),
         "it is tried again and again, and not by every call"
     );
     disk.heal();
@@ -124,13 +123,12 @@ fn a_file_whose_sync_failed_is_replaced_also_if_it_has_the_right_content() {
     let (disk, model) = begun();
     drain(&disk, 1, &model).unwrap();
     drain(&disk, 2, &model).unwrap();
-    let renames = |disk: &SimDisk| disk.calls().iter().filter(|(call, _)| *call == Call::Rename).count();
-    let before = renames(&disk);
+    let before = replacements(&disk);
     drain(&disk, 3, &model).unwrap();
-    assert_eq!(renames(&disk), before, "a file that is right stays");
+    assert_eq!(replacements(&disk), before, "a file that is right stays");
     disk.fail(Fault::at(1, Failure::Io).only(Call::SyncData));
     drain(&disk, 4, &model).unwrap_err();
     drain(&disk, 4, &model).unwrap();
-    assert_eq!(renames(&disk), before + 1, "after a failed sync only another file will do");
+    assert_eq!(replacements(&disk), before + 1, "after a failed sync only another file will do");
     assert_shown(&disk, &model, "after a failed sync");
 }
