@@ -3,11 +3,12 @@
 mod attach;
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use unforget_fs::{Error as FileError, LockFile, LockOptions, Owner, RealDisk};
+use unforget_fs::{Error as FileError, LockFile, LockOptions, Owner, RealDisk, SecureDir};
 use unforget_sync::primitive::Mutex;
 use unforget_sync::{Backoff, Clock, SystemClock};
 
@@ -216,6 +217,7 @@ impl Inner {
     fn drain_by(&self, deadline: Instant, position: Option<u64>) -> Result<Drained, Stopped> {
         let asked = Instant::now();
         let mut delays = polling().delays();
+        let mut is_made = false;
         loop {
             match LockFile::try_acquire(&self.lock, &LockOptions::new()) {
                 Ok(lock) => return self.drain(lock),
@@ -228,6 +230,12 @@ impl Inner {
                     self.pause(asked, deadline, holder, &mut delays)?;
                 }
                 Err(FileError::HeldHere { .. }) => self.pause(asked, deadline, self.holder(), &mut delays)?,
+                Err(FileError::Io { source, .. }) if source.kind() == ErrorKind::NotFound && !is_made => {
+                    // Somebody removed the mirror's directory: what was in it is made anew from the file and the graph.
+                    let place = self.lock.parent().unwrap_or(Path::new("/"));
+                    SecureDir::create(place).map_err(|error| Stopped::Failed(error.into()))?;
+                    is_made = true;
+                }
                 Err(error) => return Err(Stopped::Failed(error.into())),
             }
         }

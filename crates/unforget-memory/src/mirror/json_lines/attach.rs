@@ -31,7 +31,8 @@ impl Graph {
     ///
     /// [`Error::File`] if the file is a directory or anything but a regular file, a link that is not to be
     /// [followed](MirrorOptions::follow_symlinks), of another user, or not to be read or written; nothing is mirrored then.
-    /// That another process holds the mirror's lock is no error: [`JsonLines::status`] says it.
+    /// That another process holds the mirror's lock, or changes the file all the time, is no error:
+    /// [`JsonLines::status`] says it.
     ///
     /// # Blocking
     ///
@@ -61,7 +62,9 @@ impl Graph {
         }
         let mirror = JsonLines { inner: Arc::new(Inner::open(self, name, &store, file, options)?) };
         let drained = mirror.inner.drain_by(Instant::now() + mirror.inner.options.wait, None);
-        let failed = matches!(drained, Err(Stopped::Failed(_)));
+        // Who is busy with the file now leaves it some time.
+        let contended = matches!(drained, Err(Stopped::Failed(Error::MirrorContended { .. })));
+        let failed = matches!(drained, Err(Stopped::Failed(_))) && !contended;
         let concluded = mirror.inner.conclude(drained);
         if failed {
             concluded?;
