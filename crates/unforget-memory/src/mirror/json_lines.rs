@@ -231,14 +231,22 @@ impl Inner {
                 }
                 Err(FileError::HeldHere { .. }) => self.pause(asked, deadline, self.holder(), &mut delays)?,
                 Err(FileError::Io { source, .. }) if source.kind() == ErrorKind::NotFound && !is_made => {
-                    // Somebody removed the mirror's directory: what was in it is made anew from the file and the graph.
-                    let place = self.lock.parent().unwrap_or(Path::new("/"));
-                    SecureDir::create(place).map_err(|error| Stopped::Failed(error.into()))?;
                     is_made = true;
+                    self.make_place().map_err(Stopped::Failed)?;
                 }
                 Err(error) => return Err(Stopped::Failed(error.into())),
             }
         }
+    }
+
+    /// Makes the mirror's directory again that somebody removed; what was in it comes from the file and the graph. A store
+    /// that is gone as a whole is not begun again.
+    fn make_place(&self) -> Result<()> {
+        let place = self.lock.parent().unwrap_or(Path::new("/"));
+        if place.parent().is_some_and(Path::is_dir) {
+            SecureDir::create(place)?;
+        }
+        Ok(())
     }
 
     fn drain(&self, lock: LockFile) -> Result<Drained, Stopped> {
