@@ -35,7 +35,8 @@ pub(super) fn exchange(dir: &OwnedFd, from: &OsStr, to: &OsStr) -> io::Result<()
     use rustix::io::Errno;
 
     match rustix::fs::renameat_with(dir, from, dir, to, RenameFlags::EXCHANGE) {
-        Err(e @ (Errno::INVAL | Errno::NOSYS | Errno::NOTSUP)) => {
+        // Sandboxes answer calls that they do not know with EPERM; where it means the file, a renaming gets it too.
+        Err(e @ (Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::PERM)) => {
             Err(io::Error::new(io::ErrorKind::Unsupported, io::Error::from(e)))
         }
         outcome => Ok(outcome?),
