@@ -123,8 +123,15 @@ impl<D: Disk> Lines<D> {
         cursor.durable = cursor.applied;
         cursor.write(&self.files, &self.places.cursor)?;
         self.synced_ms.store(now_ms, Ordering::Relaxed);
-        feed.durable(cursor.durable)
+        forget(feed, cursor.durable);
+        Ok(())
     }
+}
+
+/// Has the graph forget changes that the file shows durably. That it cannot now, as when a process is stopped in its
+/// turn, is no failure of the file; the next time brings these too.
+pub(super) fn forget(feed: &impl Feed, durable: u64) {
+    let _ = feed.durable(durable);
 }
 
 /// What the changes come to; `None` if file and slots are not those of the cursor.

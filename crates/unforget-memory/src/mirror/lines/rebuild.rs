@@ -8,6 +8,7 @@ use unforget_fs::disk::{Disk, Entry};
 use unforget_fs::{Displaced, Durability, Error as FileError, ReplaceOptions};
 
 use super::Lines;
+use super::follow::forget;
 use crate::Result;
 use crate::mirror::cursor::{Cursor, Look};
 use crate::mirror::feed::{Feed, Snapshot};
@@ -207,7 +208,8 @@ impl<D: Disk> Lines<D> {
         cursor.write(&self.files, &self.places.cursor)?;
         self.has_drained.store(true, Ordering::Relaxed);
         self.synced_ms.store(now_ms, Ordering::Relaxed);
-        feed.durable(snapshot.seq)
+        forget(feed, snapshot.seq);
+        Ok(())
     }
 }
 

@@ -39,6 +39,8 @@ struct State {
     now_ms: u64,
     /// What will not be asked for again.
     durable: u64,
+    /// Nothing can be forgotten.
+    is_stuck: bool,
 }
 
 /// One that no other change has.
@@ -136,7 +138,11 @@ impl Feed for Model {
     }
 
     fn durable(&self, seq: u64) -> Result<()> {
-        self.0.borrow_mut().durable = seq;
+        let mut state = self.0.borrow_mut();
+        if state.is_stuck {
+            return Err(crate::Error::EmptyQuery);
+        }
+        state.durable = seq;
         Ok(())
     }
 

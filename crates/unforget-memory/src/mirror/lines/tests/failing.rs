@@ -132,3 +132,22 @@ fn a_file_whose_sync_failed_is_replaced_also_if_it_has_the_right_content() {
     assert_eq!(replacements(&disk), before + 1, "after a failed sync only another file will do");
     assert_shown(&disk, &model, "after a failed sync");
 }
+
+#[test]
+fn a_graph_that_cannot_forget_changes_now_fails_no_drain() {
+    let (disk, model) = begun();
+    model.0.borrow_mut().is_stuck = true;
+    for boot in [1, 2] {
+        model.0.borrow_mut().now_ms += 10_000;
+        model.observe("Ada", &format!("in boot {boot}"));
+        drain(&disk, boot, &model).expect("the file shows everything");
+        assert_shown(&disk, &model, "while nothing is forgotten");
+    }
+    model.0.borrow_mut().is_stuck = false;
+    drain(&disk, 3, &model).unwrap();
+    assert_eq!(
+        model.0.borrow().durable,
+        model.0.borrow().rows.len() as u64,
+        "the next time brings these too"
+    );
+}
