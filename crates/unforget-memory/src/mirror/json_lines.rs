@@ -32,7 +32,7 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// is not as it was left, what is new in it goes to the graph, what it lacks is written again, and both are told
 /// ([`MergeReport`](crate::MergeReport)). Nothing is deleted because a file lacks it.
 ///
-/// Cheap to clone. The mirror is detached by [`close`](Self::close).
+/// Cheap to clone. The mirror is detached by [`Graph::detach`](crate::Graph::detach).
 #[derive(Debug, Clone)]
 pub struct JsonLines {
     inner: Arc<Inner>,
