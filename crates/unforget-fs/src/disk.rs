@@ -83,6 +83,10 @@ pub trait Disk: Clone + Debug {
     /// Writes at an offset, and says how much; behind the end, the gap reads as zeros.
     fn write_at(&self, file: &Self::File, bytes: &[u8], offset: u64) -> io::Result<usize>;
 
+    /// Writes at the end, wherever that is by now, and says how much; for a file that was opened for
+    /// [appending](Open::Append).
+    fn append(&self, file: &Self::File, bytes: &[u8]) -> io::Result<usize>;
+
     /// Cuts a file off, or lengthens it with zeros.
     fn set_len(&self, file: &Self::File, len: u64) -> io::Result<()>;
 
@@ -133,6 +137,8 @@ pub enum Open {
     Read,
     /// Reading and writing; it exists.
     Write,
+    /// Writing at its end, whoever else writes there; it exists.
+    Append,
     /// Reading and writing; it is created if it does not exist.
     OrCreate,
     /// Reading and writing; it is created and did not exist.
@@ -146,6 +152,9 @@ pub enum Rename {
     Replace,
     /// The renaming fails.
     New,
+    /// It gets the old name. Fails with [`NotFound`](io::ErrorKind::NotFound) where the new name is free, and with
+    /// [`Unsupported`](io::ErrorKind::Unsupported) where system or file system cannot do it in one step.
+    Exchange,
 }
 
 /// Makes a call again while it is interrupted by signals: the only failure that is retried everywhere, also
@@ -162,19 +171,25 @@ pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::R
 }
 
 /// Writes all of `bytes`; short writes are continued.
-pub(crate) fn write_all_at<D: Disk>(
-    disk: &D,
-    file: &D::File,
-    mut bytes: &[u8],
-    mut offset: u64,
-) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let written = uninterrupted(|| disk.write_at(file, bytes, offset))?;
+pub(crate) fn write_all_at<D: Disk>(disk: &D, file: &D::File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    write_all(bytes, |done, rest| disk.write_at(file, rest, offset + done))
+}
+
+/// Writes all of `bytes` at the end; short writes are continued.
+pub(crate) fn append_all<D: Disk>(disk: &D, file: &D::File, bytes: &[u8]) -> io::Result<()> {
+    write_all(bytes, |_, rest| disk.append(file, rest))
+}
+
+/// `write` is told how much was written, and what is left.
+fn write_all(mut rest: &[u8], mut write: impl FnMut(u64, &[u8]) -> io::Result<usize>) -> io::Result<()> {
+    let mut done = 0;
+    while !rest.is_empty() {
+        let written = uninterrupted(|| write(done, rest))?;
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        bytes = bytes.get(written..).unwrap_or_default();
-        offset += written as u64;
+        rest = rest.get(written..).unwrap_or_default();
+        done += written as u64;
     }
     Ok(())
 }

@@ -7,10 +7,12 @@ use crate::create_new::create_new_on;
 use crate::disk::{Disk, Entry};
 use crate::in_place;
 use crate::private_file::ensure_on;
-use crate::replace::{replace_many_on, replace_on};
+use crate::replace::{exchange_on, replace_many_on, replace_on};
 use crate::sweep::sweep_on;
 use crate::weak_names::syncs_names_on;
-use crate::{AtomicFile, Error, FileInPlace, Journal, JournalOptions, JournalReader, ReplaceOptions, Swept};
+use crate::{
+    AtomicFile, Displaced, Error, FileInPlace, Journal, JournalOptions, JournalReader, ReplaceOptions, Swept,
+};
 
 /// The operations on files, on any [`Disk`].
 ///
@@ -65,6 +67,25 @@ impl<D: Disk> Files<D> {
         still_ours: impl FnOnce() -> Result<(), E>,
     ) -> Result<(), E> {
         replace_on(&self.disk, path, contents, *options, still_ours)
+    }
+
+    /// As [`replace_if`](crate::replace_if), by an exchange of names where system and file system can do that. Then
+    /// `look` is shown the file that had the name at that very moment: also one that somebody else gave it after
+    /// `still_ours` had looked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyExists`] if nothing had the name when it was to be exchanged, and something has it right after.
+    /// After an error of `look` the new file is in place, and the old one beside it with a temporary name.
+    pub fn exchange<E: From<Error>>(
+        &self,
+        path: &Path,
+        contents: &[u8],
+        options: &ReplaceOptions,
+        still_ours: impl FnOnce() -> Result<(), E>,
+        look: impl FnOnce(&Displaced<'_, D>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        exchange_on(&self.disk, path, contents, *options, still_ours, look)
     }
 
     /// As [`replace_many`](crate::replace_many).

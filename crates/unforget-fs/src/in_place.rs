@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 use crate::dir::open_parent;
-use crate::disk::{Disk, Entry, Open, RealDisk, uninterrupted, write_all_at};
+use crate::disk::{Disk, Entry, Open, RealDisk, append_all, uninterrupted, write_all_at};
 use crate::own_file;
 
 /// How much is read at once.
@@ -163,6 +163,26 @@ impl<D: Disk> FileInPlace<D> {
     /// [`Error::Io`]; a part may have been written.
     pub fn write(&self, bytes: &[u8], offset: u64) -> Result<(), Error> {
         write_all_at(&self.disk, &self.file, bytes, offset).map_err(|e| self.error("write", e))
+    }
+
+    /// Writes all of `bytes` at the end, wherever that is by then: what another program appends or cuts off meanwhile is
+    /// not written over. False, and nothing is written, if the name no longer means this file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; a part may have been written.
+    pub fn append(&self, bytes: &[u8]) -> Result<bool, Error> {
+        // A second opening: on Linux a file that is opened for appending has no writes at an offset.
+        let end = match uninterrupted(|| self.disk.open(&self.dir, &self.name, Open::Append)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+            opened => opened.map_err(|e| own_file::open_error(&self.disk, &self.dir, &self.name, e))?,
+        };
+        let named = uninterrupted(|| self.disk.file_entry(&end)).map_err(|e| self.error("look at", e))?;
+        if named.id() != self.entry()?.id() {
+            return Ok(false);
+        }
+        append_all(&self.disk, &end, bytes).map_err(|e| self.error("append to", e))?;
+        Ok(true)
     }
 
     /// Cuts the file off, or lengthens it with zeros.

@@ -166,7 +166,7 @@ pub use journal::{Journal, JournalError, JournalOptions, JournalReader, JournalR
 pub use lease::Lease;
 pub use lock_file::{LockFile, LockOptions, Owner, SharedLock, boot_id};
 pub use private_file::{check_own_file, ensure_file, open_file};
-pub use replace::{Durability, ReplaceOptions, SymlinkPolicy, replace, replace_if, replace_many};
+pub use replace::{Displaced, Durability, ReplaceOptions, SymlinkPolicy, replace, replace_if, replace_many};
 pub use secure_dir::SecureDir;
 pub use sweep::{Swept, sweep_orphans};
 pub use turnstile::{Turn, TurnHolder, TurnRecord, Turnstile};

@@ -1,5 +1,6 @@
 //! Replacing a file so that every crash leaves the old one or the new one, whole.
 
+mod displaced;
 mod many;
 mod options;
 mod target;
@@ -9,6 +10,8 @@ use std::path::Path;
 use crate::Error;
 use crate::disk::{Disk, RealDisk};
 
+pub use displaced::Displaced;
+pub(crate) use displaced::exchange_on;
 pub use many::replace_many;
 pub(crate) use many::replace_many_on;
 pub use options::{Durability, ReplaceOptions, SymlinkPolicy};

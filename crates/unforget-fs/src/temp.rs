@@ -130,6 +130,17 @@ impl<D: Disk> Temp<D> {
         Ok(())
     }
 
+    /// Gives the file its final name, and the temporary one to whatever had that, in one step.
+    pub(crate) fn exchange_with(&self, name: &OsStr) -> io::Result<()> {
+        let (disk, dir) = (&self.disk, &self.dir);
+        sharing::retry(disk, || uninterrupted(|| disk.rename(dir, &self.name, name, Rename::Exchange)))
+    }
+
+    /// Leaves what has the temporary name by now.
+    pub(crate) fn leave(&mut self) {
+        self.is_named = false;
+    }
+
     /// Gives the file its final name, which nothing has.
     ///
     /// Where that is no single step, a link is made first: at no moment is the new name that of another file

@@ -82,7 +82,7 @@ pub enum Error {
     #[error(transparent)]
     File(Arc<unforget_fs::Error>),
     /// Other programs changed the file of a mirror again and again while it was being read.
-    #[error("{} is changed by other programs all the time; the changes are stored and will be in it later", path.display())]
+    #[error("{} is changed by other programs all the time, so it will show the changes later", path.display())]
     MirrorContended {
         /// The file.
         path: PathBuf,

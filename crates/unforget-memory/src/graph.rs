@@ -20,8 +20,8 @@ mod write;
 
 pub(crate) use self::change::Change as GraphChange;
 pub use self::history::{PastEntity, PastObservation, PastRelation};
-pub(crate) use self::import::Line as GraphLine;
 pub use self::import::{Imported, LINE_LIMIT, Rejected};
+pub(crate) use self::import::{Line as GraphLine, has_half_characters};
 pub use self::knowledge::{
     AddedObservations, Deleted, Entity, GRAPH_NAME_LIMIT, ITEM_LIMIT, KnowledgeGraph, NewObservations,
     OBSERVATION_LIMIT, ObservationsToDelete, Relation,
@@ -205,7 +205,7 @@ impl Graph {
     ///
     /// An entity that is there already gains the observations it does not have and keeps its type. Relations are added
     /// whether or not their ends exist. Blank lines are skipped, and a line that is neither an entity nor a relation is
-    /// given back.
+    /// given back. Half a character, which the official server writes of a text that was cut off within one, becomes U+FFFD.
     ///
     /// # Blocking
     ///

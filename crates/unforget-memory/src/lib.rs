@@ -28,13 +28,15 @@
 //! - Text without spaces between words (Chinese, Japanese, Thai) is found by whole runs only.
 //! - A mirror's file is changed in place: a program that reads it while a line is being written or blanked may meet a part
 //!   of that line, and has to read again.
-//! - A program that renames a file over a mirror's file in the very moment between the last look at it and the renaming
-//!   by which it is written anew loses what it wrote; no call of the system compares and renames in one step.
+//! - Where system or file system cannot exchange the names of two files (Windows, some network file systems), a program
+//!   that renames a file over a mirror's file in the very moment between the last look at it and the renaming by which it
+//!   is written anew loses what it wrote.
 //! - A program that read the file before a change and renames over it afterwards takes the change from the file, until the
 //!   next drain. An edit of the same length, in place, within one tick of the file system's clock after a change of ours is
-//!   noticed when its line is to be blanked or the file is written anew.
-//! - After an older copy of the database was put in place, remove `mirror/` in the store's directory: a mirror takes changes
-//!   by their numbers, and the copy may have given the same ones to others.
+//!   noticed when its line is to be blanked or the file is written anew; one in the very moment between the last look at
+//!   a line and the blanks over it is damaged by them, and what is left of it is kept aside.
+//! - After an older copy of the database was put in place, what the file had more than it is taken over again, as from any
+//!   other program: to go back in both, put an older file in place too.
 //! - Where the system tells no id of its boot (macOS, Windows), each process reads a mirror's file once when it begins.
 //! - Nothing is forgotten yet: there is no expiry and no size cap. Turns cannot be removed; what is deleted from the graph
 //!   is kept as history.

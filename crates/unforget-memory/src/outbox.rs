@@ -11,6 +11,16 @@ use crate::{Entity, Error, Relation, Result, graph};
 /// The topic of the entity graph.
 pub(crate) const GRAPH: &str = "graph";
 
+/// So many rows are kept at most for mirrors that do not come for them: one that finds some missing reads the whole
+/// graph. A call makes up to [`ITEM_LIMIT`](crate::ITEM_LIMIT) rows, which should not be among those.
+const KEPT_ROWS: i64 = 16 << 10;
+
+/// So many bytes of lines are kept at most, besides the last line.
+const KEPT_BYTES: i64 = 64 << 20;
+
+/// Once in so many rows the oldest ones go that are too many.
+const TRIMMED_ROWS: i64 = 256;
+
 /// A place in the outbox: the number of a row. Later rows have larger ones, also when earlier ones are gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position(pub(crate) i64);
@@ -54,5 +64,20 @@ pub(crate) fn put_relation(tx: &WriteTx<'_>, id: i64) -> Result<Position> {
 
 fn put(tx: &WriteTx<'_>, slot: i64, line: Option<String>) -> Result<Position> {
     tx.execute("INSERT INTO outbox(topic, slot, line) VALUES (?1, ?2, ?3)", (GRAPH, slot, line))?;
-    Ok(Position(tx.last_insert_rowid()))
+    let last = tx.last_insert_rowid();
+    if last % TRIMMED_ROWS == 0 {
+        trim(tx, last)?;
+    }
+    Ok(Position(last))
+}
+
+/// A mirror that was used once would have the outbox grow for ever.
+fn trim(tx: &WriteTx<'_>, last: i64) -> Result<()> {
+    let too_many = "DELETE FROM outbox WHERE seq <= ?1";
+    tx.execute(too_many, [last - KEPT_ROWS])?;
+    let too_large = "DELETE FROM outbox WHERE seq < ?1 AND seq <= (
+        SELECT seq FROM (SELECT seq, sum(octet_length(line)) OVER (ORDER BY seq DESC) AS held FROM outbox)
+        WHERE held > ?2 ORDER BY seq DESC LIMIT 1)";
+    tx.execute(too_large, [last, KEPT_BYTES])?;
+    Ok(())
 }

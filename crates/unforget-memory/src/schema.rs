@@ -70,7 +70,8 @@ INSERT INTO meta(key, value) VALUES ('context_seq', 0);
 /// is found that begins in one piece and ends in another. `graph_text` holds them lower-cased, for substrings.
 ///
 /// A row of `outbox` is the line of an entity (slot 2 * id) or relation (slot 2 * id + 1) as a change left it, for those
-/// who keep the graph somewhere else too (`mirrors`); no line means that it is gone.
+/// who keep the graph somewhere else too (`mirrors`); no line means that it is gone. `mark` tells a row from one that had
+/// its number before the database was set back to an earlier copy.
 /// `meta.graph_revision` counts the changes.
 const GRAPH: &str = "
 CREATE TABLE entities(
@@ -114,7 +115,8 @@ CREATE TABLE outbox(
     seq   INTEGER PRIMARY KEY AUTOINCREMENT,
     topic TEXT NOT NULL,
     slot  INTEGER NOT NULL,
-    line  TEXT
+    line  TEXT,
+    mark  INTEGER NOT NULL DEFAULT (random())
 ) STRICT;
 CREATE TABLE mirrors(
     name        TEXT PRIMARY KEY,

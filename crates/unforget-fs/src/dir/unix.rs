@@ -69,6 +69,7 @@ impl Dir {
         let flags = match how {
             Open::Read => OFlags::RDONLY,
             Open::Write => OFlags::RDWR,
+            Open::Append => OFlags::WRONLY | OFlags::APPEND,
             Open::OrCreate => OFlags::RDWR | OFlags::CREATE,
             Open::New => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
         };
@@ -105,6 +106,11 @@ impl Dir {
     /// A file system that cannot is not asked again.
     pub(crate) fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         no_replace::rename(&self.fd, from, to)
+    }
+
+    /// Has two files take each other's name.
+    pub(crate) fn exchange(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        no_replace::exchange(&self.fd, from, to)
     }
 
     /// Gives the file `from` a second name.

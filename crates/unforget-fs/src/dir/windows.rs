@@ -62,6 +62,7 @@ impl Dir {
         match how {
             Open::Read => &mut options,
             Open::Write => options.write(true),
+            Open::Append => options.append(true),
             Open::OrCreate => options.write(true).create(true).truncate(false),
             Open::New => options.write(true).create_new(true),
         };
@@ -86,6 +87,10 @@ impl Dir {
 
     /// The standard library always replaces.
     pub(crate) fn rename_new(&self, _from: &OsStr, _to: &OsStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn exchange(&self, _from: &OsStr, _to: &OsStr) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use unforget_sync::{Clock, SystemClock};
@@ -56,6 +56,7 @@ impl Disk for RealDisk {
         match how {
             Rename::Replace => dir.rename(from, to),
             Rename::New => dir.rename_new(from, to),
+            Rename::Exchange => dir.exchange(from, to),
         }
     }
 
@@ -73,6 +74,11 @@ impl Disk for RealDisk {
 
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
         dir::write_at(file, bytes, offset)
+    }
+
+    fn append(&self, file: &File, bytes: &[u8]) -> io::Result<usize> {
+        let mut file = file;
+        file.write(bytes)
     }
 
     fn set_len(&self, file: &File, len: u64) -> io::Result<()> {

@@ -55,7 +55,7 @@ impl Disk for SimDisk {
             let inode = match (state.live.lookup(dir.inode, name), how) {
                 (Some(_), Open::New) => return Err(io::ErrorKind::AlreadyExists.into()),
                 (Some(inode), _) => inode,
-                (None, Open::Read | Open::Write) => return Err(io::ErrorKind::NotFound.into()),
+                (None, Open::Read | Open::Write | Open::Append) => return Err(io::ErrorKind::NotFound.into()),
                 (None, Open::OrCreate | Open::New) => named(state, dir, name, Node::file(&[], 0o600)),
             };
             match state.live.node(inode).map(|node| &node.body) {
@@ -107,9 +107,19 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, dir: &SimDir, from: &OsStr, to: &OsStr, how: Rename) -> io::Result<()> {
-        let call = if how == Rename::New { Call::RenameNew } else { Call::Rename };
+        let call = match how {
+            Rename::Replace => Call::Rename,
+            Rename::New => Call::RenameNew,
+            Rename::Exchange => Call::Exchange,
+        };
         self.call(call, dir.path.join(to), |state| {
             let inode = state.live.lookup(dir.inode, from).ok_or(io::ErrorKind::NotFound)?;
+            if how == Rename::Exchange {
+                let other = state.live.lookup(dir.inode, to).ok_or(io::ErrorKind::NotFound)?;
+                let (from, to) = (from.into(), to.into());
+                state.change(Op::Exchange { dir: dir.inode, from, to, inode, other });
+                return Ok(());
+            }
             match state.live.lookup(dir.inode, to) {
                 Some(_) if how == Rename::New => return Err(io::ErrorKind::AlreadyExists.into()),
                 // Two names of one file: POSIX says that this does nothing.
@@ -162,12 +172,11 @@ impl Disk for SimDisk {
     }
 
     fn write_at(&self, file: &SimFile, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        let (mut state, failure) = self.begin(Call::WriteAt, file.path.clone());
-        if let Some(error) = failure.and_then(Failure::error) {
-            return Err(error);
-        }
-        let count = shortened(failure, bytes.len());
-        state.write(file.inode, bytes.get(..count).unwrap_or_default(), offset)
+        self.write(Call::WriteAt, file, bytes, Some(offset))
+    }
+
+    fn append(&self, file: &SimFile, bytes: &[u8]) -> io::Result<usize> {
+        self.write(Call::Append, file, bytes, None)
     }
 
     fn set_len(&self, file: &SimFile, len: u64) -> io::Result<()> {
@@ -226,6 +235,17 @@ impl Disk for SimDisk {
 }
 
 impl SimDisk {
+    /// Without an offset, at the end.
+    fn write(&self, call: Call, file: &SimFile, bytes: &[u8], offset: Option<u64>) -> io::Result<usize> {
+        let (mut state, failure) = self.begin(call, file.path.clone());
+        if let Some(error) = failure.and_then(Failure::error) {
+            return Err(error);
+        }
+        let offset = offset.unwrap_or_else(|| state.live.node(file.inode).map_or(0, Node::len));
+        let count = shortened(failure, bytes.len());
+        state.write(file.inode, bytes.get(..count).unwrap_or_default(), offset)
+    }
+
     /// A failure that gives up is part of the history; an interruption leaves everything as it was.
     fn sync(&self, call: Call, path: &Path, on: Inode, scope: Scope) -> io::Result<()> {
         let (mut state, failure) = self.begin(call, path.to_owned());

@@ -43,7 +43,9 @@ impl Partial {
     pub(super) fn admits(&self, op: &Op) -> bool {
         match op {
             _ if self.profile == Profile::PosixWeak => true,
-            Op::Link { .. } | Op::Unlink { .. } | Op::Rename { .. } => !self.is_name_lost,
+            Op::Link { .. } | Op::Unlink { .. } | Op::Rename { .. } | Op::Exchange { .. } => {
+                !self.is_name_lost
+            }
             Op::Len { inode, from, to } => {
                 let mut lost = self.lost_data.iter().filter(|(lost, ..)| lost == inode);
                 !lost.any(|(_, start, end)| start < to && end > from)

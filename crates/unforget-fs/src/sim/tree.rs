@@ -54,13 +54,18 @@ pub(super) enum Op {
     Unlink { dir: Inode, name: OsString, inode: Inode },
     /// A name moved, and whatever had the new one lost it: one step, as file systems journal it.
     Rename { dir: Inode, from: OsString, to: OsString, inode: Inode },
+    /// Two files took each other's name, in one step.
+    Exchange { dir: Inode, from: OsString, to: OsString, inode: Inode, other: Inode },
 }
 
 impl Op {
     /// The directory whose names it changes.
     pub(super) fn directory(&self) -> Option<Inode> {
         match self {
-            Self::Link { dir, .. } | Self::Unlink { dir, .. } | Self::Rename { dir, .. } => Some(*dir),
+            Self::Link { dir, .. }
+            | Self::Unlink { dir, .. }
+            | Self::Rename { dir, .. }
+            | Self::Exchange { dir, .. } => Some(*dir),
             Self::Data { .. } | Self::Len { .. } | Self::Owner { .. } | Self::Mode { .. } => None,
         }
     }
@@ -74,7 +79,8 @@ impl Op {
             | Self::Mode { inode, .. }
             | Self::Link { inode, .. }
             | Self::Unlink { inode, .. }
-            | Self::Rename { inode, .. } => *inode,
+            | Self::Rename { inode, .. }
+            | Self::Exchange { inode, .. } => *inode,
         }
     }
 
@@ -97,6 +103,9 @@ impl fmt::Display for Op {
             Self::Unlink { name, .. } => write!(f, "{} is gone", name.display()),
             Self::Rename { from, to, inode, .. } => {
                 write!(f, "{} becomes {} (#{inode})", from.display(), to.display())
+            }
+            Self::Exchange { from, to, inode, other, .. } => {
+                write!(f, "{} becomes {} (#{inode}), and #{other} the other", from.display(), to.display())
             }
         }
     }
@@ -181,6 +190,10 @@ impl Tree {
                     names.remove(from);
                 }
                 names.insert(to.clone(), *inode);
+            }),
+            Op::Exchange { dir, from, to, inode, other } => self.rename_in(*dir, |names| {
+                names.insert(to.clone(), *inode);
+                names.insert(from.clone(), *other);
             }),
         }
     }

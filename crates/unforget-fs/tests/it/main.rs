@@ -11,6 +11,7 @@ mod directory;
 mod dot_lock;
 mod full_disk;
 mod git_lock;
+mod in_place;
 mod journal;
 mod lease;
 mod lock_attacks;

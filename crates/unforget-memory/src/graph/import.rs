@@ -15,6 +15,9 @@ pub const LINE_LIMIT: usize = 64 << 20;
 /// How much of a line that is too long is given back.
 const SHOWN: usize = 1 << 10;
 
+/// The length of an escaped UTF-16 unit, as `\u00e9`.
+const UNIT: usize = 6;
+
 /// What an import added, and what it could not read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -51,7 +54,11 @@ pub(crate) enum Line {
 
 impl Line {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let line: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let line: Self = match (serde_json::from_str(text), half_characters(text)) {
+            (Err(_), halves) if !halves.is_empty() => serde_json::from_str(&without(text, &halves)),
+            (parsed, _) => parsed,
+        }
+        .map_err(|error| error.to_string())?;
         let checked = match &line {
             Self::Entity(entity) => entity.check_texts(),
             Self::Relation(relation) => relation.check(),
@@ -59,6 +66,50 @@ impl Line {
         checked.map_err(|error| error.to_string())?;
         Ok(line)
     }
+}
+
+/// Whether a line has half a character, which a text of ours cannot have.
+pub(crate) fn has_half_characters(text: &str) -> bool {
+    !half_characters(text).is_empty()
+}
+
+/// Where a line of JSON has one half of a surrogate pair without the other: what the official server writes of a text that
+/// was cut off within a character.
+fn half_characters(text: &str) -> Vec<usize> {
+    let mut halves = Vec::new();
+    let mut at = 0;
+    while let Some(next) = text.get(at..).and_then(|rest| rest.find('\\')) {
+        at += next;
+        match (escaped_unit(text, at), escaped_unit(text, at + UNIT)) {
+            (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => at += 2 * UNIT,
+            (Some(0xd800..0xe000), _) => {
+                halves.push(at);
+                at += UNIT;
+            }
+            // A backslash and what it escapes.
+            _ => at += 2,
+        }
+    }
+    halves
+}
+
+/// The UTF-16 unit that is escaped at a place.
+fn escaped_unit(text: &str, at: usize) -> Option<u16> {
+    let digits = text.get(at..at + UNIT)?.strip_prefix("\\u")?;
+    u16::from_str_radix(digits, 16).ok()
+}
+
+/// The same line with the replacement character in these places.
+fn without(text: &str, halves: &[usize]) -> String {
+    let mut mended = String::with_capacity(text.len());
+    let mut from = 0;
+    for at in halves {
+        mended.extend(text.get(from..*at));
+        mended.push(char::REPLACEMENT_CHARACTER);
+        from = at + UNIT;
+    }
+    mended.extend(text.get(from..));
+    mended
 }
 
 /// The lines of a file, of which the good ones are known to be so. They are kept as text, since a transaction may have to

@@ -9,9 +9,9 @@ use unforget_fs::{FileInPlace, Files};
 use crate::Result;
 
 /// The size of a record: a part of one sector, so that no power failure leaves half of one.
-const RECORD: usize = 128;
+const RECORD: usize = 144;
 const BODY: usize = RECORD - 8;
-const MAGIC: &[u8; 8] = b"unfgmir1";
+const MAGIC: &[u8; 8] = b"unfgmir2";
 
 /// A boot of the machine; the page cache and with it everything that was written ends with it.
 pub(crate) type Boot = [u8; 16];
@@ -24,6 +24,8 @@ pub(crate) type Boot = [u8; 16];
 pub(crate) struct Cursor {
     /// The last change that the file shows.
     pub(crate) applied: u64,
+    /// What tells that change from another one of its number, in a database that was set back.
+    pub(crate) mark: i64,
     /// The last change that the file shows also after a power failure.
     pub(crate) durable: u64,
     /// The boot in which it was written.
@@ -35,6 +37,8 @@ pub(crate) struct Cursor {
     pub(crate) blank: u64,
     /// A moment before the changes were looked up that it shows, in milliseconds since 1970.
     pub(crate) drained_ms: u64,
+    /// Which slots it belongs to: those that begin with the same.
+    pub(crate) epoch: u64,
 }
 
 /// What tells whether somebody else changed or replaced a file.
@@ -64,6 +68,16 @@ impl Cursor {
         self
     }
 
+    pub(crate) fn describes_nothing(&self) -> bool {
+        self.look.len == u64::MAX
+    }
+
+    /// Begins an epoch that no other cursor has had.
+    pub(crate) fn in_new_epoch(mut self) -> Self {
+        self.epoch = u64::from_le_bytes(checksum(&self.encode()));
+        self
+    }
+
     /// Reads the record; `None` if there is none, or none that is whole.
     pub(crate) fn read<D: Disk>(files: &Files<D>, path: &Path) -> Result<Option<Self>> {
         let Some(file) = files.open_in_place(path)? else { return Ok(None) };
@@ -80,6 +94,7 @@ impl Cursor {
         let mut bytes = Vec::with_capacity(RECORD);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&self.applied.to_le_bytes());
+        bytes.extend_from_slice(&self.mark.to_le_bytes());
         bytes.extend_from_slice(&self.durable.to_le_bytes());
         bytes.extend_from_slice(&self.boot);
         bytes.extend_from_slice(&self.look.id);
@@ -88,6 +103,7 @@ impl Cursor {
         bytes.extend_from_slice(&self.live.to_le_bytes());
         bytes.extend_from_slice(&self.blank.to_le_bytes());
         bytes.extend_from_slice(&self.drained_ms.to_le_bytes());
+        bytes.extend_from_slice(&self.epoch.to_le_bytes());
         let check = checksum(&bytes);
         bytes.extend_from_slice(&check);
         bytes
@@ -101,6 +117,7 @@ impl Cursor {
         let mut rest = body.strip_prefix(MAGIC)?;
         Some(Self {
             applied: u64::from_le_bytes(take(&mut rest)?),
+            mark: i64::from_le_bytes(take(&mut rest)?),
             durable: u64::from_le_bytes(take(&mut rest)?),
             boot: take(&mut rest)?,
             look: Look {
@@ -111,6 +128,7 @@ impl Cursor {
             live: u64::from_le_bytes(take(&mut rest)?),
             blank: u64::from_le_bytes(take(&mut rest)?),
             drained_ms: u64::from_le_bytes(take(&mut rest)?),
+            epoch: u64::from_le_bytes(take(&mut rest)?),
         })
     }
 }
@@ -132,7 +150,8 @@ mod tests {
 
     fn cursor() -> Cursor {
         let look = Look { id: [7; 32], len: 99, changed_ns: -5 };
-        Cursor { applied: 12, durable: 9, boot: [3; 16], look, live: 80, blank: 19, drained_ms: 1 << 40 }
+        let (boot, drained_ms) = ([3; 16], 1 << 40);
+        Cursor { applied: 12, mark: -3, durable: 9, boot, look, live: 80, blank: 19, drained_ms, epoch: 4 }
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub(crate) use graph::GraphFeed;
 pub(crate) struct Change {
     /// Its number; they have no gaps.
     pub(crate) seq: u64,
+    /// A random number, which no other change has that ever had the same one.
+    pub(crate) mark: i64,
     /// Whose line it is: an entity or a relation, never used again for another one.
     pub(crate) slot: u64,
     /// The line, without a line break; `None` if it is gone.
@@ -24,6 +26,18 @@ pub(crate) struct Changes {
     pub(crate) rows: Vec<Change>,
     /// The number of the last change that there ever was.
     pub(crate) last: u64,
+    /// The mark of the change that they come after; 0 if it is no longer there.
+    pub(crate) mark: i64,
+}
+
+impl Changes {
+    /// Whether who has shown the graph up to a change of this number and mark has only these to show. False if changes
+    /// were not kept, or if the database was set back to a time before that change.
+    pub(crate) fn continue_after(&self, seq: u64, mark: i64) -> bool {
+        let is_next = |(change, expected): (&Change, u64)| change.seq == expected;
+        let reaches = if self.rows.is_empty() { self.last == seq } else { self.last > seq };
+        self.mark == mark && reaches && self.rows.iter().zip(seq + 1..).all(is_next)
+    }
 }
 
 /// Every line there is, at one point in time.
@@ -31,6 +45,8 @@ pub(crate) struct Changes {
 pub(crate) struct Snapshot {
     /// The last change that it shows.
     pub(crate) seq: u64,
+    /// The mark of that change; 0 if it is no longer there.
+    pub(crate) mark: i64,
     /// The lines with their slots: entities, then relations, each in the order of their creation.
     pub(crate) lines: Vec<(u64, String)>,
 }

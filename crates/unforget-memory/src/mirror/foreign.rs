@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::feed::{Item, Snapshot};
-use crate::graph::{Entity, Rejected, Relation};
+use crate::graph::{Entity, Rejected, Relation, has_half_characters};
 
 /// What a file has that the graph does not have in the same words.
 #[derive(Debug, Default)]
@@ -12,6 +12,8 @@ pub(crate) struct Foreign {
     pub(crate) rejected: Vec<Rejected>,
     /// Lines with fields that nobody knows.
     pub(crate) unknown_fields: usize,
+    /// Lines with half a character.
+    pub(crate) half_characters: usize,
 }
 
 impl Foreign {
@@ -29,6 +31,7 @@ impl Foreign {
         match parse(line) {
             Ok(item) => {
                 self.unknown_fields += usize::from(has_unknown_fields(line));
+                self.half_characters += usize::from(std::str::from_utf8(line).is_ok_and(has_half_characters));
                 self.items.push(item);
             }
             Err(reason) => {
@@ -110,7 +113,7 @@ mod tests {
     const KNOWS: &str = r#"{"type":"relation","from":"Ada","to":"Bob","relationType":"knows"}"#;
 
     fn snapshot() -> Snapshot {
-        Snapshot { seq: 2, lines: vec![(2, ADA.to_owned()), (3, KNOWS.to_owned())] }
+        Snapshot { seq: 2, mark: 0, lines: vec![(2, ADA.to_owned()), (3, KNOWS.to_owned())] }
     }
 
     #[test]

@@ -3,11 +3,12 @@
 mod attach;
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use unforget_fs::{Error as FileError, LockFile, LockOptions, Owner, RealDisk};
+use unforget_fs::{Error as FileError, LockFile, LockOptions, Owner, RealDisk, SecureDir};
 use unforget_sync::primitive::Mutex;
 use unforget_sync::{Backoff, Clock, SystemClock};
 
@@ -216,6 +217,7 @@ impl Inner {
     fn drain_by(&self, deadline: Instant, position: Option<u64>) -> Result<Drained, Stopped> {
         let asked = Instant::now();
         let mut delays = polling().delays();
+        let mut is_made = false;
         loop {
             match LockFile::try_acquire(&self.lock, &LockOptions::new()) {
                 Ok(lock) => return self.drain(lock),
@@ -228,9 +230,23 @@ impl Inner {
                     self.pause(asked, deadline, holder, &mut delays)?;
                 }
                 Err(FileError::HeldHere { .. }) => self.pause(asked, deadline, self.holder(), &mut delays)?,
+                Err(FileError::Io { source, .. }) if source.kind() == ErrorKind::NotFound && !is_made => {
+                    is_made = true;
+                    self.make_place().map_err(Stopped::Failed)?;
+                }
                 Err(error) => return Err(Stopped::Failed(error.into())),
             }
         }
+    }
+
+    /// Makes the mirror's directory again that somebody removed; what was in it comes from the file and the graph. A store
+    /// that is gone as a whole is not begun again.
+    fn make_place(&self) -> Result<()> {
+        let place = self.lock.parent().unwrap_or(Path::new("/"));
+        if place.parent().is_some_and(Path::is_dir) {
+            SecureDir::create(place)?;
+        }
+        Ok(())
     }
 
     fn drain(&self, lock: LockFile) -> Result<Drained, Stopped> {

@@ -51,6 +51,8 @@ pub(crate) struct Lines<D: Disk> {
     has_drained: AtomicBool,
     /// When this process last knew the file durable, in milliseconds since 1970.
     synced_ms: AtomicU64,
+    /// So many bytes of blanks are borne, because there was no room for another file when there were fewer.
+    borne_blanks: AtomicU64,
 }
 
 /// What a drain did.
@@ -70,6 +72,7 @@ impl<D: Disk> Lines<D> {
             boot,
             has_drained: AtomicBool::new(false),
             synced_ms: AtomicU64::new(0),
+            borne_blanks: AtomicU64::new(0),
         }
     }
 
@@ -108,6 +111,15 @@ impl<D: Disk> Lines<D> {
                     return Ok(drained);
                 }
                 Followed::More => {}
+                Followed::Blanks(applied) => {
+                    rounds += 1;
+                    let Ok(report) = self.rebuild(feed, cursor.as_ref(), still_ours) else {
+                        // It shows the changes, blanks or not; on a full disk there is no room for another file.
+                        self.borne_blanks.store(2 * self.blanks()?, Ordering::Relaxed);
+                        return Ok(Drained { applied, ..drained });
+                    };
+                    drained.reports.extend(report);
+                }
                 Followed::Differs => {
                     rounds += 1;
                     drained.reports.extend(self.rebuild(feed, cursor.as_ref(), still_ours)?);
@@ -115,6 +127,10 @@ impl<D: Disk> Lines<D> {
             }
         }
         Err(Error::MirrorContended { path: self.places.file.clone() })
+    }
+
+    fn blanks(&self) -> Result<u64> {
+        Ok(Cursor::read(&self.files, &self.places.cursor)?.map_or(0, |cursor| cursor.blank))
     }
 
     /// What the path of the file names; a link is refused.

@@ -76,6 +76,8 @@ pub struct MergeReport {
     pub other_types: usize,
     /// Lines with fields that nothing knows; these fields are gone.
     pub unknown_fields: usize,
+    /// Lines with half a character, in the place of which U+FFFD stands now.
+    pub half_characters: usize,
     /// Lines that are neither an entity nor a relation; they are gone.
     pub rejected: Vec<Rejected>,
     /// Where the file was kept as it was found. Always at the first time, later if something of it is gone.
@@ -94,6 +96,7 @@ impl MergeReport {
             stay_deleted: 0,
             other_types: 0,
             unknown_fields: 0,
+            half_characters: 0,
             rejected: Vec::new(),
             kept: None,
         }
@@ -107,7 +110,8 @@ impl MergeReport {
 
     /// Whether something of the file will not be in the new one.
     pub(crate) fn loses_something(&self) -> bool {
-        self.stay_deleted + self.other_types + self.unknown_fields + self.rejected.len() > 0
+        let altered = self.unknown_fields + self.half_characters;
+        self.stay_deleted + self.other_types + altered + self.rejected.len() > 0
     }
 
     /// Whether a person should hear of it. A process that ended half-way leaves a file that is not as it should be and
@@ -150,6 +154,7 @@ impl fmt::Display for MergeReport {
             (self.stay_deleted, "deleted things not taken back"),
             (self.other_types, "entities keep their type"),
             (self.unknown_fields, "lines with unknown fields"),
+            (self.half_characters, "lines with half a character"),
             (self.rejected.len(), "lines that could not be read"),
         ];
         for (index, (count, what)) in counts.iter().filter(|(count, _)| *count > 0).enumerate() {

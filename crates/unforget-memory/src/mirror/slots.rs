@@ -32,7 +32,7 @@ impl Place {
     }
 }
 
-/// A file of places, each at the number of its slot.
+/// A file of places, each at the number of its slot. No line has slot 0: what stands there is the epoch.
 ///
 /// What stands in it is believed only if the cursor is, and even then a line is compared before it is taken away. A
 /// length of 0 is a slot without a line.
@@ -46,6 +46,11 @@ impl<D: Disk> Slots<D> {
         Ok(Self { file: files.open_or_create_in_place(path)? })
     }
 
+    /// Whether these are the slots of an epoch, and not those of another one, or none because they were removed.
+    pub(crate) fn are_of(&self, epoch: u64) -> Result<bool> {
+        Ok(self.file.read(0, 8)? == epoch.to_le_bytes())
+    }
+
     /// The place of the line of a slot, if it has one.
     pub(crate) fn get(&self, slot: u64) -> Result<Option<Place>> {
         Ok(decode(&self.file.read(slot * RECORD, 16)?))
@@ -55,9 +60,10 @@ impl<D: Disk> Slots<D> {
         Ok(self.file.write(&encode(place), slot * RECORD)?)
     }
 
-    /// Forgets every slot and takes these, which are in the order of their numbers.
-    pub(crate) fn rewrite(&self, places: &[(u64, Place)]) -> Result<()> {
+    /// Forgets every slot and takes these, which are in the order of their numbers, for an epoch.
+    pub(crate) fn rewrite(&self, epoch: u64, places: &[(u64, Place)]) -> Result<()> {
         self.file.set_len(0)?;
+        self.file.write(&epoch.to_le_bytes(), 0)?;
         let mut rest = places;
         while let Some((first, _)) = rest.first() {
             // A gap in the numbers is written as zeros while it is short: one call instead of two.
@@ -134,8 +140,9 @@ mod tests {
         slots.put(9, Some(Place::of(9, 1, "old"))).unwrap();
         let numbers = [2, 3, 40, 41, 5_000, 5_001, 5_100];
         let places: Vec<_> = numbers.iter().map(|slot| (*slot, Place::of(*slot, slot * 7, "new"))).collect();
-        slots.rewrite(&places).unwrap();
-        for slot in 0..5_200 {
+        slots.rewrite(7, &places).unwrap();
+        assert!(slots.are_of(7).unwrap() && !slots.are_of(8).unwrap());
+        for slot in 1..5_200 {
             let expected = places.iter().find(|(number, _)| *number == slot).map(|(_, place)| *place);
             assert_eq!(slots.get(slot).unwrap(), expected, "slot {slot}");
         }

@@ -11,7 +11,8 @@ pub(super) const VARIABLE: &str = "MEMORY_FILE_PATH";
 /// What is put behind the file's name for the store's directory.
 const SUFFIX: &str = ".unforget";
 
-/// The absolute path of a file, of which the beginning `~` is the home directory.
+/// The absolute path of a file, of which the beginning `~` is the home directory, with links to a file that is there
+/// followed.
 ///
 /// # Errors
 ///
@@ -40,7 +41,8 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Failure> {
             "name a file in it, such as memory.jsonl",
         ));
     }
-    Ok(absolute)
+    // Whoever names the file by a link and whoever names it by its own name have to have one store.
+    Ok(std::fs::canonicalize(&absolute).unwrap_or(absolute))
 }
 
 /// The directory of the store that belongs to a file.

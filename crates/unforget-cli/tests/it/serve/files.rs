@@ -48,6 +48,21 @@ fn what_another_server_changes_comes_into_the_file() {
 }
 
 #[test]
+fn a_file_has_one_store_by_whatever_link_it_is_named() {
+    let place = Store::missing();
+    let file = place.file("memory.jsonl", OLD);
+    let link = place.root().join("link.jsonl");
+    std::os::unix::fs::symlink(&file, &link).expect("links can be made");
+    let start =
+        |path: &Path| Server::start(unforget(place.root()).arg("serve").env("MEMORY_FILE_PATH", path));
+    let (mut one, mut other) = (start(&file), start(&link));
+    one.create("a");
+    other.call("delete_entities", &json!({"entityNames": ["Ada"]}));
+    assert_eq!((one.names(), other.names()), (vec!["a".to_owned()], vec!["a".to_owned()]));
+    assert!(link.is_symlink() && !place.root().join("link.jsonl.unforget").exists(), "the link stays one");
+}
+
+#[test]
 fn a_home_directory_can_be_named_as_in_a_shell() {
     let place = Store::missing();
     let mut server =

@@ -1,4 +1,4 @@
-//! Renaming to a name that nothing has.
+//! Renaming to a name that nothing has, and renaming two files to each other's name.
 
 use std::ffi::OsStr;
 use std::io;
@@ -25,6 +25,26 @@ pub(super) fn rename(dir: &OwnedFd, from: &OsStr, to: &OsStr) -> io::Result<()> 
 
 #[cfg(not(any(target_vendor = "apple", target_os = "linux", target_os = "android")))]
 pub(super) fn rename(_dir: &OwnedFd, _from: &OsStr, _to: &OsStr) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// As [`rename`]; asked each time, since who exchanges does it seldom.
+#[cfg(any(target_vendor = "apple", target_os = "linux", target_os = "android"))]
+pub(super) fn exchange(dir: &OwnedFd, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    use rustix::fs::RenameFlags;
+    use rustix::io::Errno;
+
+    match rustix::fs::renameat_with(dir, from, dir, to, RenameFlags::EXCHANGE) {
+        // Sandboxes answer calls that they do not know with EPERM; where it means the file, a renaming gets it too.
+        Err(e @ (Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::PERM)) => {
+            Err(io::Error::new(io::ErrorKind::Unsupported, io::Error::from(e)))
+        }
+        outcome => Ok(outcome?),
+    }
+}
+
+#[cfg(not(any(target_vendor = "apple", target_os = "linux", target_os = "android")))]
+pub(super) fn exchange(_dir: &OwnedFd, _from: &OsStr, _to: &OsStr) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -52,13 +52,14 @@ impl GraphFeed {
 impl Feed for GraphFeed {
     fn changes(&self, after: u64, limit: usize) -> Result<Changes> {
         self.db.read(|tx| {
-            let rows = "SELECT seq, slot, line FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+            let rows = "SELECT seq, mark, slot, line FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT ?2";
             let mut statement = tx.prepare_cached(rows)?;
             let mut found = statement.query((after, limit))?;
-            let mut changes = Changes { rows: Vec::new(), last: last_seq(tx)? };
+            let mut changes = Changes { rows: Vec::new(), last: last_seq(tx)?, mark: mark_of(tx, after)? };
             let mut bytes = 0;
             while let Some(row) = found.next()?.filter(|_| bytes < BYTES) {
-                let change = Change { seq: row.get(0)?, slot: row.get(1)?, line: row.get(2)? };
+                let change =
+                    Change { seq: row.get(0)?, mark: row.get(1)?, slot: row.get(2)?, line: row.get(3)? };
                 bytes += change.line.as_ref().map_or(0, String::len);
                 changes.rows.push(change);
             }
@@ -71,7 +72,8 @@ impl Feed for GraphFeed {
             let mut lines = Vec::new();
             entity_lines(tx, &mut lines)?;
             relation_lines(tx, &mut lines)?;
-            Ok(Snapshot { seq: last_seq(tx)?, lines })
+            let seq = last_seq(tx)?;
+            Ok(Snapshot { seq, mark: mark_of(tx, seq)?, lines })
         })
     }
 
@@ -100,7 +102,8 @@ impl Feed for GraphFeed {
                 "UPDATE mirrors SET durable_seq = max(durable_seq, ?2) WHERE name = ?1",
                 (&name, seq),
             )?;
-            tx.execute("DELETE FROM outbox WHERE seq <= (SELECT min(durable_seq) FROM mirrors)", [])?;
+            // The last one stays: by its mark the next drain knows that the database was not set back.
+            tx.execute("DELETE FROM outbox WHERE seq < (SELECT min(durable_seq) FROM mirrors)", [])?;
             Ok(())
         })?;
         self.pruned.store(seq, Ordering::Relaxed);
@@ -116,6 +119,12 @@ impl Feed for GraphFeed {
 fn last_seq(tx: &ReadTx<'_>) -> Result<u64> {
     let last = "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'";
     Ok(tx.prepare_cached(last)?.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
+}
+
+/// The mark of a row; 0 if it is not there.
+fn mark_of(tx: &ReadTx<'_>, seq: u64) -> Result<i64> {
+    let mark = "SELECT mark FROM outbox WHERE seq = ?1";
+    Ok(tx.prepare_cached(mark)?.query_row([seq], |row| row.get(0)).optional()?.unwrap_or(0))
 }
 
 /// One pass over all entities, each with its observations after it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
-use unforget_fs::{LockFile, LockOptions, RealDisk, SecureDir, boot_id, create_dir_all};
+use unforget_fs::{Error as FileError, LockFile, LockOptions, RealDisk, SecureDir, boot_id, create_dir_all};
 use unforget_sync::primitive::Mutex;
 
 use super::{Inner, JsonLines, MirrorOptions, Stopped};
@@ -31,7 +31,8 @@ impl Graph {
     ///
     /// [`Error::File`] if the file is a directory or anything but a regular file, a link that is not to be
     /// [followed](MirrorOptions::follow_symlinks), of another user, or not to be read or written; nothing is mirrored then.
-    /// That another process holds the mirror's lock is no error: [`JsonLines::status`] says it.
+    /// That another process holds the mirror's lock, or changes the file all the time, is no error:
+    /// [`JsonLines::status`] says it.
     ///
     /// # Blocking
     ///
@@ -61,7 +62,9 @@ impl Graph {
         }
         let mirror = JsonLines { inner: Arc::new(Inner::open(self, name, &store, file, options)?) };
         let drained = mirror.inner.drain_by(Instant::now() + mirror.inner.options.wait, None);
-        let failed = matches!(drained, Err(Stopped::Failed(_)));
+        // Who is busy with the file now leaves it some time.
+        let contended = matches!(drained, Err(Stopped::Failed(Error::MirrorContended { .. })));
+        let failed = matches!(drained, Err(Stopped::Failed(_))) && !contended;
         let concluded = mirror.inner.conclude(drained);
         if failed {
             concluded?;
@@ -111,7 +114,7 @@ impl Inner {
     fn sync(&self) -> Result<()> {
         match LockFile::try_acquire(&self.lock, &LockOptions::new()) {
             Ok(_lock) => self.lines.sync_now(&self.feed),
-            Err(unforget_fs::Error::Locked { .. } | unforget_fs::Error::HeldHere { .. }) => Ok(()),
+            Err(FileError::Locked { .. } | FileError::HeldHere { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -132,6 +135,12 @@ fn places(database: &Path, file: &Path, options: &MirrorOptions) -> Result<(Path
         return Err(invalid("names no file".to_owned()));
     };
     create_dir_all(parent)?;
+    // The mirror's name and lock are made of the path: whatever links lead there, they have to be the same ones.
+    let parent = std::fs::canonicalize(parent).map_err(|source| FileError::Io {
+        operation: "find the directory",
+        path: parent.to_owned(),
+        source,
+    })?;
     let file = match std::fs::canonicalize(&file) {
         Ok(leads_to) if options.follow_symlinks => leads_to,
         _ => parent.join(name),

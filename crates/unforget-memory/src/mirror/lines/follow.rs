@@ -29,18 +29,22 @@ pub(super) enum Followed {
     UpTo(u64),
     /// The file shows more than before, and there are more changes.
     More,
-    /// The file is not as it was left, or has to be written anew.
+    /// The file is not as it was left.
     Differs,
+    /// The file shows everything up to this change, and has more blanks than lines.
+    Blanks(u64),
 }
 
-/// What is to be done to the file: nothing is written before all of it is known.
+/// What is to be done to the file.
 struct Edit {
+    /// Where the file ends.
+    begin: u64,
     /// What is appended.
     text: String,
     /// Where each line will be.
     places: BTreeMap<u64, Option<Place>>,
-    /// What is blanked afterwards.
-    old: Vec<Place>,
+    /// What is blanked afterwards, by slot.
+    old: Vec<(u64, Place)>,
 }
 
 impl<D: Disk> Lines<D> {
@@ -52,38 +56,41 @@ impl<D: Disk> Lines<D> {
         still_ours: &dyn Fn() -> Result<()>,
     ) -> Result<Followed> {
         let now_ms = feed.now_ms();
-        let Changes { rows, last } = feed.changes(cursor.applied, CHANGES)?;
-        let follows = rows.iter().zip(cursor.applied + 1..).all(|(change, expected)| change.seq == expected);
-        let reached = rows.last().map_or(cursor.applied, |change| change.seq);
-        // Changes that nobody kept for this mirror, or a database that was set back.
-        if !follows || last < cursor.applied || rows.is_empty() && last > cursor.applied {
+        let changes = feed.changes(cursor.applied, CHANGES)?;
+        if !changes.continue_after(cursor.applied, cursor.mark) {
             return Ok(Followed::Differs);
         }
-        if rows.is_empty() {
+        let Changes { rows, last, .. } = changes;
+        let Some((reached, mark)) = rows.last().map(|change| (change.seq, change.mark)) else {
+            let reached = cursor.applied;
             self.sync_if_due(feed, cursor, now_ms)?;
             return Ok(Followed::UpTo(reached));
-        }
+        };
         let Some(file) = self.files.open_in_place(&self.places.file)? else { return Ok(Followed::Differs) };
         let slots = Slots::open(&self.files, &self.places.slots)?;
         let Some(edit) = plan(&file, &slots, &cursor, &rows)? else { return Ok(Followed::Differs) };
-        write(&file, &slots, &cursor, &edit)?;
+        if !edit.write(&file, &slots)? {
+            return Ok(Followed::Differs);
+        }
         still_ours()?;
         let entry = file.entry()?;
-        let blanked: u64 = edit.old.iter().map(|place| u64::from(place.len)).sum();
+        let blanked: u64 = edit.old.iter().map(|(_, place)| u64::from(place.len)).sum();
         cursor.live = (cursor.live + edit.text.len() as u64).saturating_sub(blanked);
         cursor.blank += blanked;
-        let expected = cursor.look.len + edit.text.len() as u64;
-        if entry.len() != expected || !file.is_named()? {
+        if entry.len() != edit.end() || !file.is_named()? {
             return Ok(Followed::Differs);
         }
-        (cursor.look, cursor.applied, cursor.drained_ms) = (Look::of(&entry), reached, now_ms);
+        (cursor.look, cursor.applied, cursor.mark) = (Look::of(&entry), reached, mark);
+        cursor.drained_ms = now_ms;
         cursor.write(&self.files, &self.places.cursor)?;
-        if cursor.blank > BLANKS && cursor.blank > cursor.live {
-            return Ok(Followed::Differs);
-        }
-        let has_all = reached >= last;
+        let borne = BLANKS.max(cursor.live).max(self.borne_blanks.load(Ordering::Relaxed));
+        let has_too_many = cursor.blank > borne;
         self.sync_if_due(feed, cursor, now_ms)?;
-        Ok(if has_all { Followed::UpTo(reached) } else { Followed::More })
+        Ok(match (reached >= last, has_too_many) {
+            (false, _) => Followed::More,
+            (true, true) => Followed::Blanks(reached),
+            (true, false) => Followed::UpTo(reached),
+        })
     }
 
     /// Makes the file durable if it is as it was left and not durable yet.
@@ -116,57 +123,88 @@ impl<D: Disk> Lines<D> {
         cursor.durable = cursor.applied;
         cursor.write(&self.files, &self.places.cursor)?;
         self.synced_ms.store(now_ms, Ordering::Relaxed);
-        feed.durable(cursor.durable)
+        forget(feed, cursor.durable);
+        Ok(())
     }
 }
 
-/// Compares every line that is to be blanked with what was written there; `None` if one differs.
+/// Has the graph forget changes that the file shows durably. That it cannot now, as when a process is stopped in its
+/// turn, is no failure of the file; the next time brings these too.
+pub(super) fn forget(feed: &impl Feed, durable: u64) {
+    let _ = feed.durable(durable);
+}
+
+/// What the changes come to; `None` if file and slots are not those of the cursor.
 fn plan<D: Disk>(
     file: &FileInPlace<D>,
     slots: &Slots<D>,
     cursor: &Cursor,
     rows: &[Change],
 ) -> Result<Option<Edit>> {
-    if Look::of(&file.entry()?) != cursor.look {
+    if Look::of(&file.entry()?) != cursor.look || !slots.are_of(cursor.epoch)? {
         return Ok(None);
     }
     let latest: BTreeMap<u64, usize> =
         rows.iter().enumerate().map(|(at, change)| (change.slot, at)).collect();
-    let mut edit = Edit { text: String::new(), places: BTreeMap::new(), old: Vec::new() };
+    let mut edit =
+        Edit { begin: cursor.look.len, text: String::new(), places: BTreeMap::new(), old: Vec::new() };
     for (at, Change { slot, line, .. }) in rows.iter().enumerate() {
         if latest.get(slot) != Some(&at) {
             continue;
         }
-        if let Some(old) = slots.get(*slot)? {
-            let mut bytes = file.read(old.offset, old.len as usize + 1)?;
-            if bytes.pop() != Some(b'\n') || !old.has(*slot, &bytes) {
-                return Ok(None);
-            }
-            edit.old.push(old);
-        }
-        let place =
-            line.as_ref().map(|line| Place::of(*slot, cursor.look.len + edit.text.len() as u64, line));
+        edit.old.extend(slots.get(*slot)?.map(|old| (*slot, old)));
+        edit.places.insert(*slot, line.as_ref().map(|line| Place::of(*slot, edit.end(), line)));
         if let Some(line) = line {
             edit.text.push_str(line);
             edit.text.push('\n');
         }
-        edit.places.insert(*slot, place);
     }
     Ok(Some(edit))
 }
 
-/// Appends first: whoever reads meanwhile may meet a line twice and never misses it.
-fn write<D: Disk>(file: &FileInPlace<D>, slots: &Slots<D>, cursor: &Cursor, edit: &Edit) -> Result<()> {
-    if let Err(error) = file.write(edit.text.as_bytes(), cursor.look.len) {
-        // Half a line at the end would keep the file from being read.
-        let _ = file.set_len(cursor.look.len);
-        return Err(error.into());
+impl Edit {
+    /// Where the file will end.
+    fn end(&self) -> u64 {
+        self.begin + self.text.len() as u64
     }
-    for old in &edit.old {
-        file.write(&vec![b' '; old.len as usize], old.offset)?;
+
+    /// Appends first: whoever reads meanwhile may meet a line twice and never misses it. False if somebody else changed the
+    /// file; what they appended is not written over then, and what they put in the place of a line is not blanked.
+    fn write<D: Disk>(&self, file: &FileInPlace<D>, slots: &Slots<D>) -> Result<bool> {
+        match file.append(self.text.as_bytes()) {
+            Ok(true) if file.entry()?.len() == self.end() => {}
+            Ok(_) => return Ok(false),
+            Err(error) => {
+                self.take_back(file)?;
+                return Err(error.into());
+            }
+        }
+        for (slot, old) in &self.old {
+            if !blank(file, *slot, *old)? {
+                return Ok(false);
+            }
+        }
+        self.places.iter().try_for_each(|(slot, place)| slots.put(*slot, *place))?;
+        Ok(true)
     }
-    for (slot, place) in &edit.places {
-        slots.put(*slot, *place)?;
+
+    /// Half a line at the end would keep the file from being read. It is cut off if it is ours.
+    fn take_back<D: Disk>(&self, file: &FileInPlace<D>) -> Result<()> {
+        let written = file.read(self.begin, self.text.len() + 1)?;
+        if !written.is_empty() && self.text.as_bytes().starts_with(&written) {
+            file.set_len(self.begin)?;
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// Takes a line away, unless something else is in its place.
+fn blank<D: Disk>(file: &FileInPlace<D>, slot: u64, old: Place) -> Result<bool> {
+    let mut bytes = file.read(old.offset, old.len as usize + 1)?;
+    if bytes.pop() != Some(b'\n') || !old.has(slot, &bytes) {
+        return Ok(false);
+    }
+    bytes.fill(b' ');
+    file.write(&bytes, old.offset)?;
+    Ok(true)
 }

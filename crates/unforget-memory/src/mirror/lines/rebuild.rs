@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use unforget_fs::disk::{Disk, Entry};
-use unforget_fs::{Durability, Error as FileError, ReplaceOptions};
+use unforget_fs::{Displaced, Durability, Error as FileError, ReplaceOptions};
 
 use super::Lines;
+use super::follow::forget;
 use crate::Result;
 use crate::mirror::cursor::{Cursor, Look};
 use crate::mirror::feed::{Feed, Snapshot};
@@ -27,6 +28,7 @@ const CHANGES_LOOKED_AT: usize = 1 << 16;
 struct Found {
     /// `None` if there was no file.
     look: Option<Look>,
+    has_one_name: bool,
     modified_ms: u64,
     content: Vec<u8>,
 }
@@ -39,27 +41,52 @@ impl<D: Disk> Lines<D> {
         feed: &impl Feed,
         cursor: Option<&Cursor>,
         still_ours: &dyn Fn() -> Result<()>,
-    ) -> Result<Option<MergeReport>> {
+    ) -> Result<Vec<MergeReport>> {
         let now_ms = feed.now_ms();
-        let Some(found) = self.find()? else { return Ok(None) };
+        let Some(found) = self.find()? else { return Ok(Vec::new()) };
         let before = feed.snapshot()?;
         let foreign = Foreign::read(&found.content, &before);
         let mut report = MergeReport::new(self.places.file.clone(), finding(cursor, &found));
-        let snapshot = merge(feed, cursor, &found, &foreign, before, &mut report)?;
+        let snapshot = merge(feed, cursor, &found, &foreign, before, now_ms, &mut report)?;
         if report.loses_something() || cursor.is_none() && !found.content.is_empty() {
-            report.kept = Some(self.keep(&found.content, cursor.is_none(), &report)?);
+            report.kept = Some(self.keep(&found.content, cursor.is_none(), &report.rejected_lines())?);
         }
         let content = content_of(&snapshot);
-        if self.put(&found, &content, still_ours)? {
+        // A file whose sync failed is replaced: another sync of it would succeed and prove nothing.
+        let may_stay = cursor.is_none_or(|cursor| !cursor.describes_nothing());
+        let put = self.put(&found, &content, may_stay, still_ours)?;
+        let mut reports = vec![report];
+        if let Put::Over(theirs, kept) = &put {
+            reports.push(self.take_over(feed, cursor, (theirs, kept), &snapshot, now_ms)?);
+        }
+        if !matches!(put, Put::Refused) {
             self.note(feed, cursor, &snapshot, &content, now_ms)?;
         }
-        Ok(report.says_something().then_some(report))
+        reports.retain(MergeReport::says_something);
+        Ok(reports)
+    }
+
+    /// Has the graph take over what another program gave the name just before it was exchanged.
+    fn take_over(
+        &self,
+        feed: &impl Feed,
+        cursor: Option<&Cursor>,
+        (theirs, kept): (&Found, &Path),
+        shown: &Snapshot,
+        now_ms: u64,
+    ) -> Result<MergeReport> {
+        let foreign = Foreign::read(&theirs.content, shown);
+        let mut report = MergeReport::new(self.places.file.clone(), Finding::Replaced);
+        merge(feed, cursor, theirs, &foreign, shown.clone(), now_ms, &mut report)?;
+        report.kept = Some(kept.to_owned());
+        Ok(report)
     }
 
     /// Reads the file; `None` if it changed while it was read.
     fn find(&self) -> Result<Option<Found>> {
         let Some(entry) = self.look()? else {
-            return Ok(Some(Found { look: None, modified_ms: u64::MAX, content: Vec::new() }));
+            let (modified_ms, content) = (u64::MAX, Vec::new());
+            return Ok(Some(Found { look: None, has_one_name: false, modified_ms, content }));
         };
         let Some(file) = self.files.open_in_place(&self.places.file)? else { return Ok(None) };
         let content = file.read_all()?;
@@ -67,12 +94,12 @@ impl<D: Disk> Lines<D> {
         if Look::of(&file.entry()?) != look || look.len != content.len() as u64 {
             return Ok(None);
         }
-        Ok(Some(Found { look: Some(look), modified_ms: modified_ms(&entry), content }))
+        Ok(Some(Found::of(&entry, content)))
     }
 
     /// Keeps a copy of a file of which something will be gone. Its name is made of its content, so that the same one
     /// is kept once.
-    fn keep(&self, content: &[u8], is_first: bool, report: &MergeReport) -> Result<PathBuf> {
+    fn keep(&self, content: &[u8], is_first: bool, rejected: &str) -> Result<PathBuf> {
         let digest = short_digest(content);
         let name = self.places.file.file_name().unwrap_or_default().to_os_string();
         let mut copy = name;
@@ -84,9 +111,9 @@ impl<D: Disk> Lines<D> {
             self.places.file.with_file_name(&copy)
         };
         self.create(&place, content)?;
-        if is_first && !report.rejected.is_empty() {
+        if is_first && !rejected.is_empty() {
             copy.push(".rejected");
-            self.create(&place.with_file_name(&copy), report.rejected_lines().as_bytes())?;
+            self.create(&place.with_file_name(&copy), rejected.as_bytes())?;
         }
         Ok(place)
     }
@@ -98,20 +125,37 @@ impl<D: Disk> Lines<D> {
         }
     }
 
-    /// Replaces the file unless it is no longer the one that was read. A file that has the right content already stays.
-    fn put(&self, found: &Found, content: &[u8], still_ours: &dyn Fn() -> Result<()>) -> Result<bool> {
-        if found.look.is_some() && found.content == content {
+    /// Replaces the file unless it is no longer the one that was read; where the system can exchange names, another program
+    /// that is faster even then is noticed. A file that has the right content already, and no
+    /// other name by which it is changed, may stay.
+    fn put(
+        &self,
+        found: &Found,
+        content: &[u8],
+        may_stay: bool,
+        still_ours: &dyn Fn() -> Result<()>,
+    ) -> Result<Put> {
+        if may_stay && found.has_one_name && found.content == content {
             still_ours()?;
-            return self.is_still(found);
+            return Ok(if self.is_still(found)? { Put::Done } else { Put::Refused });
         }
         let is_ours = || -> Result<(), Refused> {
             still_ours().map_err(Refused::Failed)?;
             if self.is_still(found).map_err(Refused::Failed)? { Ok(()) } else { Err(Refused::Changed) }
         };
+        let mut put = Put::Done;
+        let look = |displaced: &Displaced<'_, D>| {
+            let content = displaced.read_all()?;
+            if content != found.content {
+                let kept = self.keep(&content, false, "").map_err(Refused::Failed)?;
+                put = Put::Over(Found::of(&displaced.entry()?, content), kept);
+            }
+            Ok(())
+        };
         let options = ReplaceOptions::new().durability(Durability::Full).create_parents(true);
-        match self.files.replace_if(&self.places.file, content, &options, is_ours) {
-            Ok(()) => Ok(true),
-            Err(Refused::Changed) => Ok(false),
+        match self.files.exchange(&self.places.file, content, &options, is_ours, look) {
+            Ok(()) => Ok(put),
+            Err(Refused::Changed) => Ok(Put::Refused),
             Err(Refused::Failed(error)) => Err(error),
         }
     }
@@ -141,16 +185,48 @@ impl<D: Disk> Lines<D> {
             // The file stays, and the slots are about to be no longer as its cursor says.
             old.clone().describing_nothing().write(&self.files, &self.places.cursor)?;
         }
+        let cursor = Cursor {
+            applied: snapshot.seq,
+            mark: snapshot.mark,
+            durable: snapshot.seq,
+            boot: self.boot.unwrap_or_default(),
+            look,
+            live: content.len() as u64,
+            blank: 0,
+            drained_ms: now_ms,
+            epoch: 0,
+        };
+        let cursor = cursor.in_new_epoch();
         // A file that stays was not synced by its writing.
-        file.sync()?;
-        Slots::open(&self.files, &self.places.slots)?.rewrite(&places_of(snapshot))?;
-        let (boot, applied, live) = (self.boot.unwrap_or_default(), snapshot.seq, content.len() as u64);
-        let cursor = Cursor { applied, durable: applied, boot, look, live, blank: 0, drained_ms: now_ms };
+        if let Err(error) = file.sync() {
+            let untrusted = Cursor { durable: 0, ..cursor }.describing_nothing();
+            untrusted.write(&self.files, &self.places.cursor)?;
+            return Err(error.into());
+        }
+        let slots = Slots::open(&self.files, &self.places.slots)?;
+        slots.rewrite(cursor.epoch, &places_of(snapshot))?;
         cursor.write(&self.files, &self.places.cursor)?;
         self.has_drained.store(true, Ordering::Relaxed);
         self.synced_ms.store(now_ms, Ordering::Relaxed);
-        feed.durable(applied)
+        forget(feed, snapshot.seq);
+        Ok(())
     }
+}
+
+impl Found {
+    fn of(entry: &Entry, content: Vec<u8>) -> Self {
+        let has_one_name = entry.links() == 1;
+        Self { look: Some(Look::of(entry)), has_one_name, modified_ms: modified_ms(entry), content }
+    }
+}
+
+/// What became of a replacement.
+enum Put {
+    Done,
+    /// Another program gave the name to this file in the last moment. It was replaced, and a copy of it is kept.
+    Over(Found, PathBuf),
+    /// The file is no longer the one that was read.
+    Refused,
 }
 
 /// Why a file was not replaced.
@@ -162,7 +238,10 @@ enum Refused {
 
 impl From<FileError> for Refused {
     fn from(error: FileError) -> Self {
-        Self::Failed(error.into())
+        match error {
+            FileError::AlreadyExists { .. } => Self::Changed,
+            error => Self::Failed(error.into()),
+        }
     }
 }
 
@@ -173,20 +252,26 @@ fn merge(
     found: &Found,
     foreign: &Foreign,
     before: Snapshot,
+    now_ms: u64,
     report: &mut MergeReport,
 ) -> Result<Snapshot> {
     report.rejected.clone_from(&foreign.rejected);
-    report.unknown_fields = foreign.unknown_fields;
+    (report.unknown_fields, report.half_characters) = (foreign.unknown_fields, foreign.half_characters);
     if let Some(cursor) = cursor {
-        let rows = feed.changes(cursor.applied, CHANGES_LOOKED_AT)?.rows;
-        let new: HashSet<u64> = rows.iter().map(|change| change.slot).collect();
-        report.put_back = foreign.lacks(&found.content, &before, |slot| new.contains(&slot));
+        let changes = feed.changes(cursor.applied, CHANGES_LOOKED_AT)?;
+        let new: HashSet<u64> = changes.rows.iter().map(|change| change.slot).collect();
+        // Where some were not kept, nobody can tell what is new from what is missed.
+        if changes.continue_after(cursor.applied, cursor.mark) {
+            report.put_back = foreign.lacks(&found.content, &before, |slot| new.contains(&slot));
+        }
     }
     if foreign.items.is_empty() {
         return Ok(before);
     }
-    let shown_ms = cursor.map_or(0, |cursor| cursor.drained_ms);
-    let since_ms = found.modified_ms.min(shown_ms).saturating_sub(READ_BEFORE_MS);
+    // Nobody knows what a file without a cursor has shown: then every deletion after its writing is worth telling.
+    let shown_ms = cursor.map_or(u64::MAX, |cursor| cursor.drained_ms);
+    // A clock that was put back since has the latest deletions before it.
+    let since_ms = found.modified_ms.min(shown_ms).min(now_ms).saturating_sub(READ_BEFORE_MS);
     report.set_merged(feed.merge(foreign.items.clone(), since_ms, shown_ms)?);
     feed.snapshot()
 }

@@ -116,3 +116,23 @@ fn an_import_leaves_its_lines_too() {
     let expected = [line(2, r#"{"type":"entity","name":"A","entityType":"t","observations":["x"]}"#)];
     assert_eq!(lines(&store, 0), expected, "once, as it is after all of the file");
 }
+
+/// Adds rows as if there had been so many changes, up to a number.
+fn add_rows(store: &Store, from: i64, to: i64, bytes: i64) {
+    let rows = "WITH RECURSIVE n(seq) AS (SELECT ?1 UNION ALL SELECT seq + 1 FROM n WHERE seq < ?2)
+        INSERT INTO outbox(seq, topic, slot, line) SELECT seq, 'graph', 2, printf('%.*c', ?3, 'x') FROM n";
+    store.db.write(move |tx| -> Result<_, Error> { Ok(tx.execute(rows, (from, to, bytes))?) }).unwrap();
+}
+
+#[test]
+fn a_mirror_that_nobody_keeps_does_not_have_the_outbox_grow_for_ever() {
+    for (count, bytes, kept) in [(40_959, 10, 16 << 10), (255, 1 << 20, 64)] {
+        let store = Store::new();
+        register(&store);
+        add_rows(&store, 1, count, bytes);
+        store.graph().create_entities(vec![entity("Ada", &[])]).unwrap();
+        let left = rows(&store);
+        assert!(left.len() <= kept && left.len() + 2 > kept, "{} rows of {bytes} bytes are left", left.len());
+        assert_eq!(left.last().map(|(seq, _, _)| *seq), Some(count + 1), "the latest ones are");
+    }
+}

@@ -156,6 +156,21 @@ fn a_line_that_others_changed_in_place_is_never_blanked() {
 }
 
 #[test]
+fn half_a_character_costs_no_entity() {
+    let mut mirrored = Mirrored::bare();
+    let content = entity_line("Ada", &["whole"])
+        .replace("whole", r"cut \ud83d, \\ud83d, \ud83d\uDE00 and \udc00\ud800");
+    std::fs::write(mirrored.file(), &content).unwrap();
+    mirrored.attach();
+    mirrored.assert_shown();
+    let expected = ["cut \u{fffd}, \\ud83d, \u{1F600} and \u{fffd}\u{fffd}"];
+    assert_eq!(mirrored.graph.read().unwrap().entities[0].observations, expected);
+    let report = mirrored.told.one_merge();
+    assert_eq!((report.half_characters, report.rejected.len()), (1, 0), "{report}");
+    assert_eq!(std::fs::read_to_string(report.kept.unwrap()).unwrap(), content);
+}
+
+#[test]
 fn lines_in_other_words_are_no_news() {
     let mirrored = Mirrored::new();
     mirrored.graph.create_entities(vec![Entity::new("Ada", "thing").observed("é")]).unwrap();
@@ -165,4 +180,55 @@ fn lines_in_other_words_are_no_news() {
     mirrored.mirror().catch_up().unwrap();
     mirrored.assert_shown();
     assert_eq!(mirrored.told.take(), []);
+}
+
+/// Has everything that was deleted so far be deleted an hour earlier.
+fn pass_an_hour(mirrored: &Mirrored) {
+    let database = mirrored.root.path().join("memory.jsonl.unforget/unforget.db");
+    let db = unforget_sqlite::Database::open(database, unforget_sqlite::Options::default()).unwrap();
+    db.write(|tx| -> unforget_memory::Result<()> {
+        tx.execute("UPDATE entities SET valid_to_ms = valid_to_ms - 3600000", [])?;
+        Ok(tx.execute("UPDATE observations SET valid_to_ms = valid_to_ms - 3600000", []).map(drop)?)
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_first_file_brings_back_what_was_deleted_long_before_it_was_written_and_nothing_goes_untold() {
+    for (hours, names, stay_deleted) in [(1, &["Bob"][..], 0), (0, &[], 1)] {
+        let mut mirrored = Mirrored::bare();
+        mirrored.create(&["Bob"]);
+        mirrored.graph.delete_entities(vec!["Bob".into()]).unwrap();
+        (0..hours).for_each(|_| pass_an_hour(&mirrored));
+        std::fs::write(mirrored.file(), entity_line("Bob", &["seen Bob"])).unwrap();
+        mirrored.attach();
+        mirrored.assert_shown();
+        assert_eq!(mirrored.names(), names, "deleted {hours} hours before the file was written");
+        let report = mirrored.told.one_merge();
+        assert_eq!((report.stay_deleted, report.kept.is_some()), (stay_deleted, true), "{report}");
+    }
+}
+
+#[test]
+fn a_restored_database_has_a_file_that_shows_it() {
+    let mut mirrored = Mirrored::new();
+    let store = mirrored.root.path().join("memory.jsonl.unforget");
+    let (database, copy) = (store.join("unforget.db"), mirrored.root.path().join("copy"));
+    mirrored.create(&["Ada"]);
+    let open = || unforget_sqlite::Database::open(&database, unforget_sqlite::Options::default()).unwrap();
+    let go_on = |_| std::ops::ControlFlow::Continue(());
+    open().backup(&copy, unforget_sqlite::Existing::Refuse, go_on).unwrap();
+    mirrored.create(&["Bob"]);
+    mirrored.mirror().catch_up().unwrap();
+    let Mirrored { graph, mirror, root, told } = mirrored;
+    drop((graph, mirror));
+    unforget_sqlite::Database::restore(&copy, &database).unwrap();
+    // As many changes as the file has shown, by somebody who does not keep it.
+    let graph = super::open(root.path());
+    graph.create_entities(vec![Entity::new("Cid", "thing")]).unwrap();
+    mirrored = Mirrored { graph, mirror: None, told, root };
+    mirrored.attach();
+    mirrored.create(&["Dan"]);
+    mirrored.assert_shown();
+    assert_eq!(mirrored.names(), ["Ada", "Cid", "Bob", "Dan"], "what the file had is merged, as ever");
 }

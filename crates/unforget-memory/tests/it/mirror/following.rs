@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 
 use unforget_memory::{Entity, NewObservations, ObservationsToDelete, Relation};
 
-use super::{Mirrored, open};
+use super::{Mirrored, Told, open};
 
 fn more(name: &str, content: &str) -> Vec<NewObservations> {
     vec![NewObservations { entity_name: name.to_owned(), contents: vec![content.to_owned()] }]
@@ -108,4 +108,21 @@ fn changes_that_were_not_kept_for_a_mirror_are_shown_all_the_same() {
         .unwrap();
     mirrored.mirror().catch_up().unwrap();
     mirrored.assert_shown();
+}
+
+#[test]
+fn a_file_has_one_mirror_whatever_links_lead_to_its_directory() {
+    let mirrored = Mirrored::new();
+    let links = tempfile::tempdir().unwrap();
+    let link = links.path().join("link");
+    std::os::unix::fs::symlink(mirrored.root.path(), &link).unwrap();
+    let (other, told) = (open(&link), Told::default());
+    let through = other.mirror(&link.join("memory.jsonl"), told.options()).unwrap();
+    assert_eq!(through.file(), mirrored.mirror().file(), "one file, one lock");
+    for n in 0..5 {
+        mirrored.create(&[&format!("ours{n}")]);
+        other.create_entities(vec![Entity::new(format!("theirs{n}"), "thing")]).unwrap();
+        mirrored.assert_shown();
+    }
+    assert_eq!((mirrored.told.take(), told.take()), (vec![], vec![]), "nobody is a foreigner to the other");
 }

@@ -67,3 +67,42 @@ fn a_path_that_becomes_a_directory_is_told_and_left_alone() {
     mirrored.graph.create_entities(vec![Entity::new("Bob", "thing")]).unwrap();
     mirrored.assert_shown();
 }
+
+#[test]
+fn a_mirror_whose_directory_was_removed_goes_on() {
+    let mirrored = Mirrored::new();
+    mirrored.create(&["Ada"]);
+    std::fs::remove_dir_all(mirrored.root.path().join("memory.jsonl.unforget/mirror")).unwrap();
+    mirrored.graph.delete_entities(vec!["Ada".into()]).unwrap();
+    mirrored.create(&["Bob"]);
+    mirrored.assert_shown();
+    assert_eq!(mirrored.names(), ["Bob"], "what was deleted stays so");
+    assert!(
+        matches!(&*mirrored.told.take(), [MirrorEvent::Merged(_)]),
+        "the file was read as if it were new"
+    );
+}
+
+#[test]
+fn a_file_that_others_replace_all_the_time_keeps_nobody_from_attaching_it() {
+    let mut mirrored = Mirrored::bare();
+    let ends = std::sync::atomic::AtomicBool::new(false);
+    let (file, other) = (mirrored.file(), mirrored.root.path().join("theirs"));
+    std::fs::write(&file, "").unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0_u64.. {
+                std::fs::write(&other, super::entity_line(&format!("theirs{}", n % 2), &[])).unwrap();
+                std::fs::rename(&other, &file).unwrap();
+                if ends.load(std::sync::atomic::Ordering::Relaxed) {
+                    return;
+                }
+            }
+        });
+        let attached = mirrored.graph.mirror(&file, mirrored.told.options());
+        ends.store(true, std::sync::atomic::Ordering::Relaxed);
+        mirrored.mirror = Some(attached.expect("a busy file is no reason not to start"));
+    });
+    mirrored.create(&["Ada"]);
+    mirrored.assert_shown();
+}
