@@ -1,5 +1,7 @@
 //! What a line says.
 
+use std::borrow::Cow;
+
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, ClientJsonRpcMessage, ClientRequest, ErrorCode, ErrorData,
     RequestId, RequestMetaObject, ServerJsonRpcMessage,
@@ -23,12 +25,25 @@ pub(crate) enum Said {
 
 /// Requests whose parameters are checked here, so that wrong ones are answered as the official server does. rmcp
 /// takes a request whose parameters it cannot read for one of an unknown method.
-const CHECKED: [(&str, &[Field]); 4] = [
+const CHECKED: [(&str, &[Field]); 5] = [
+    ("initialize", &[PARAMETERS_OF_GREETING]),
     ("tools/call", &[PARAMETERS_OF_CALL]),
     ("resources/read", &[PARAMETERS_OF_RESOURCE]),
     ("resources/subscribe", &[PARAMETERS_OF_RESOURCE]),
     ("resources/unsubscribe", &[PARAMETERS_OF_RESOURCE]),
 ];
+
+const PARAMETERS_OF_GREETING: Field = Field::required(
+    "params",
+    Shape::Record(&[
+        Field::required("protocolVersion", Shape::Text),
+        Field::required("capabilities", Shape::Record(&[])),
+        Field::required(
+            "clientInfo",
+            Shape::Record(&[Field::required("name", Shape::Text), Field::required("version", Shape::Text)]),
+        ),
+    ]),
+);
 
 const PARAMETERS_OF_CALL: Field = Field::required(
     "params",
@@ -119,15 +134,17 @@ fn is_too_deep(line: &[u8]) -> bool {
     deepest > DEPTH_LIMIT
 }
 
-/// Parses JSON. Half a surrogate pair, which JavaScript writes when it cuts a text in two, becomes the replacement
-/// character, as it does when JavaScript writes a file.
+/// Parses JSON. What is not UTF-8 becomes the replacement character, as in the official server; so does half a surrogate
+/// pair, which JavaScript writes when it cuts a text in two, as it does when JavaScript writes a file.
 fn parse(line: &[u8]) -> Option<Value> {
-    serde_json::from_slice(line).ok().or_else(|| serde_json::from_slice(&without_half_pairs(line)?).ok())
+    serde_json::from_slice(line).ok().or_else(|| serde_json::from_slice(&mended(line)?).ok())
 }
 
-fn without_half_pairs(line: &[u8]) -> Option<Vec<u8>> {
-    let mut mended = line.to_vec();
-    let mut found = false;
+/// The line with replacement characters, if it needs any.
+fn mended(line: &[u8]) -> Option<Vec<u8>> {
+    let text = String::from_utf8_lossy(line);
+    let mut found = matches!(text, Cow::Owned(_));
+    let mut mended = text.into_owned().into_bytes();
     let mut at = 0;
     while let Some(escape) = mended.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
         at += escape;
@@ -169,5 +186,11 @@ mod tests {
         assert_eq!(parsed(r#""a\ud800b""#), Some("a\u{fffd}b".into()));
         assert_eq!(parsed(r#""\udc00\ud83d\ude42\\ud800""#), Some("\u{fffd}🙂\\ud800".into()));
         assert_eq!(parsed("garbage \\ud800"), None);
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_replaced() {
+        assert_eq!(parse(b"\"a\xff\\ud800\""), Some("a\u{fffd}\u{fffd}".into()));
+        assert_eq!(parse(b"\xff\xfe"), None);
     }
 }
