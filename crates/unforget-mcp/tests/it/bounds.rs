@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use unforget_mcp::Settings;
 
-use crate::connection::{Connection, entities};
+use crate::connection::{Connection, entities, soon};
 
 #[tokio::test]
 async fn what_is_no_message_is_passed_over() {
@@ -124,20 +124,6 @@ async fn fill(connection: &mut Connection, bytes: usize, most: usize) -> usize {
     most
 }
 
-/// Whether something happens while the runtime has anything to do.
-async fn soon<T>(f: impl Future<Output = T>) -> bool {
-    let idle = async {
-        for _ in 0..2_000 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::select! {
-        biased;
-        _ = f => true,
-        () = idle => false,
-    }
-}
-
 #[tokio::test]
 async fn no_more_is_read_while_many_requests_are_in_flight() {
     let (mut connection, open) = Connection::start_behind(Settings::default());
@@ -177,4 +163,13 @@ async fn an_answer_that_would_be_too_large_says_how_to_ask_for_less() {
     );
     let found = connection.call("search_nodes", json!({"query": "aaa"})).await;
     assert_eq!(found["structuredContent"]["entities"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn a_change_is_answered_as_done_however_long_its_answer_is() {
+    let mut connection = Connection::greeted_with(Settings::default().answer_limit(100)).await;
+    let name = "a".repeat(300);
+    let created = connection.create(&[&name]).await;
+    assert_eq!(created["structuredContent"]["entities"][0]["name"], name, "what is stored was not refused");
+    assert_eq!(connection.stored_names(), [name]);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use unforget_mcp::Settings;
 
-use crate::connection::{Connection, entities};
+use crate::connection::{Connection, entities, soon};
 
 /// How many calls are in flight at the end.
 const CALLS: usize = 20;
@@ -77,6 +77,50 @@ async fn a_client_that_says_nothing_is_no_error() {
     let mut connection = Connection::start(Settings::default());
     connection.hang_up().await;
     assert!(connection.ended().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_client_that_never_read_does_not_keep_a_server_that_is_to_stop() {
+    let mut connection = Connection::start(Settings::default().drain(Duration::from_millis(50)));
+    // Before the greeting, answers are written one after the other by who would see the end of the input.
+    for ping in 0.. {
+        let id = format!("{ping} {}", "x".repeat(4096));
+        if !soon(connection.say(&json!({"jsonrpc": "2.0", "id": id, "method": "ping"}))).await {
+            break;
+        }
+    }
+    connection.stop();
+    connection.outcome().await.expect("a client that does not read is no failure");
+}
+
+#[tokio::test]
+async fn a_store_that_others_use_does_not_keep_a_server_that_is_to_end() {
+    let mut connection = Connection::greeted_with(Settings::default().drain(Duration::from_millis(50))).await;
+    connection.create(&["Ada"]).await;
+    let turn = ["turn.queue", "turn.lock"].map(|file| {
+        let file = std::fs::File::open(connection.directory().join(file)).expect("it is in the store");
+        file.lock().expect("nobody has it for long");
+        file
+    });
+    let id = connection
+        .begin("tools/call", json!({"name": "create_entities", "arguments": entities(&["Bob"])}))
+        .await;
+    connection.request("ping", json!({})).await;
+    connection.hang_up().await;
+    let answers = connection.ended().await;
+    assert_eq!(answers.iter().map(|answer| &answer["id"]).collect::<Vec<_>>(), [id], "it is answered");
+    drop(turn);
+}
+
+#[tokio::test]
+async fn a_panic_while_the_store_is_opened_ends_the_server() {
+    let root = tempfile::tempdir().expect("a directory for the test");
+    let mut connection = Connection::serve(root, Settings::default(), || panic!("of the test"));
+    let ended = connection.outcome().await;
+    assert!(
+        matches!(ended, Err(unforget_mcp::Error::Memory(unforget::Error::Panicked))),
+        "there is nothing to serve, and it says why: {ended:?}"
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A client that sends and does not read.
+//! A client that sends and does not read, and one that is answered while others wait.
 
 use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::server::Server;
+use super::server::{Server, acknowledged, timed};
 use crate::command::{Store, start, wait_until};
 
 /// The graph has about this much text.
@@ -64,4 +64,28 @@ fn a_client_that_does_not_read_is_not_read_and_fills_no_memory() {
         process.try_wait().expect("it is our child").is_some()
     });
     assert!(sender.join().expect("no panic").is_err(), "nobody reads any more");
+}
+
+#[test]
+fn a_ping_does_not_wait_for_calls_that_wait() {
+    /// More than the threads that carry calls out.
+    const CALLS: usize = 100;
+    for start in [Server::start, Server::over_sockets] {
+        let store = Store::missing();
+        let mut server = start(&mut store.text(["serve"]));
+        server.create("first");
+        let in_the_way = store.database();
+        in_the_way.execute_batch("BEGIN IMMEDIATE").expect("another program may write");
+        for call in 0..CALLS {
+            server.begin_to_create(&call.to_string());
+        }
+        let ping = server.begin("ping", &json!({}));
+        let (answer, took) = timed(|| server.hear().expect("it answers"));
+        assert_eq!(answer["id"], ping, "no call can be done");
+        // A call gives up after ten seconds.
+        assert!(took < Duration::from_secs(5), "the ping waited for calls: {took:?}");
+        in_the_way.execute_batch("ROLLBACK").expect("it lets go");
+        server.hang_up();
+        assert_eq!(acknowledged(&server.rest()).len(), CALLS, "every call is carried out");
+    }
 }
