@@ -179,7 +179,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Reader<W> {
     async fn read(&mut self, lines: &mut Lines<impl AsyncRead + Unpin>) -> Option<()> {
         loop {
             let (said, bytes) = match lines.next().await.ok()?? {
-                Line::Whole(line) => (message::read(&line), line.len()),
+                Line::Whole(line) => message::read(&line),
                 Line::TooLong => {
                     let limit = self.line_limit;
                     (

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// How many requests are in flight at most; no more is read before one of them is answered.
 pub(crate) const REQUESTS: u32 = 256;
 
-/// How many bytes the requests in flight have at most, as they were read. A longer one is alone.
+/// How many bytes the requests in flight take at most, about. A larger one is alone.
 const BYTES: u32 = 64 << 20;
 
 /// How many reads of the graph are in memory at most, from their beginning until their answers are written.

@@ -83,11 +83,26 @@ async fn what_is_nested_too_deep_is_answered() {
 }
 
 #[tokio::test]
-async fn a_million_mistakes_are_told_in_a_few_lines() {
+async fn what_has_too_many_values_is_answered() {
     let mut connection = Connection::greeted().await;
-    let said = connection.refused("open_nodes", json!({"names": vec![1; 1_000_000]})).await;
+    let many = json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": {
+        "name": "read_graph", "arguments": {"unknown": vec![json!({"": 0}); 300_000]},
+    }});
+    connection.say(&many).await;
+    let answer = connection.hear().await.expect("an answer");
+    assert_eq!(
+        answer["error"]["message"], "the line has more than 500000 values; send less at once",
+        "{answer}"
+    );
+    assert_eq!(connection.request("ping", json!({})).await["result"], json!({}));
+}
+
+#[tokio::test]
+async fn many_mistakes_are_told_in_a_few_lines() {
+    let mut connection = Connection::greeted().await;
+    let said = connection.refused("open_nodes", json!({"names": vec![1; 400_000]})).await;
     assert_eq!(said.lines().count(), 101, "a hundred, and how many more");
-    assert_eq!(said.lines().last(), Some("and 999900 more"));
+    assert_eq!(said.lines().last(), Some("and 399900 more"));
 }
 
 #[tokio::test]
@@ -144,6 +159,22 @@ async fn no_more_is_read_while_large_requests_are_in_flight() {
     connection.greet("2025-11-25").await;
     let sent = fill(&mut connection, 4 << 20, 100).await;
     assert!((15..18).contains(&sent), "64 MiB are in flight, and {sent} requests of 4 MiB");
+    open.send(()).expect("it waits");
+    for _ in 0..sent {
+        connection.hear().await.expect("an answer");
+    }
+}
+
+#[tokio::test]
+async fn no_more_is_read_while_requests_of_many_values_are_in_flight() {
+    let (mut connection, open) = Connection::start_behind(Settings::default());
+    connection.greet("2025-11-25").await;
+    let call = json!({"name": "read_graph", "arguments": {"unknown": vec![json!({"": 0}); 50_000]}});
+    let mut sent = 0;
+    while soon(connection.begin("tools/call", call.clone())).await {
+        sent += 1;
+        assert!(sent < 10, "each takes 32 MB, half of what all may");
+    }
     open.send(()).expect("it waits");
     for _ in 0..sent {
         connection.hear().await.expect("an answer");
