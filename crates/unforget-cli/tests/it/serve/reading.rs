@@ -4,9 +4,10 @@ use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use super::server::{Server, acknowledged, timed};
+use super::server::{Server, acknowledged, start_over_sockets, timed};
 use crate::command::{Store, start, wait_until};
 
 /// The graph has about this much text.
@@ -64,6 +65,26 @@ fn a_client_that_does_not_read_is_not_read_and_fills_no_memory() {
         process.try_wait().expect("it is our child").is_some()
     });
     assert!(sender.join().expect("no panic").is_err(), "nobody reads any more");
+}
+
+#[test]
+fn a_client_that_does_not_read_does_not_keep_a_server_that_is_to_end() {
+    let store = Store::missing();
+    let (mut process, mut requests, answers) = start_over_sockets(&mut store.text(["serve"]));
+    requests.set_write_timeout(Some(STALLED)).expect("a socket can time out");
+    let read_no_more = (0..100_000).find(|ping| {
+        let ping = json!({"jsonrpc": "2.0", "id": format!("{ping} {}", "x".repeat(4096)), "method": "ping"});
+        writeln!(requests, "{ping}").is_err()
+    });
+    assert!(read_no_more.is_some(), "a client that does not read is not read");
+    kill_process(Pid::from_child(&process), Signal::TERM).expect("it is our child");
+    let mut status = None;
+    wait_until("the end of the server", || {
+        status = process.try_wait().expect("it is our child");
+        status.is_some()
+    });
+    assert_eq!(status.and_then(|status| status.code()), Some(0), "it ended well");
+    drop(answers);
 }
 
 #[test]

@@ -36,15 +36,7 @@ impl Server {
 
     /// A server as Node starts it: not with pipes but with sockets. It has been greeted.
     pub(crate) fn over_sockets(command: &mut Command) -> Self {
-        let [(requests, input), (answers, output)] =
-            [(); 2].map(|()| UnixStream::pair().expect("a pair of sockets"));
-        let process = command
-            .stdin(OwnedFd::from(input))
-            .stdout(OwnedFd::from(output))
-            .spawn()
-            .expect("the server starts");
-        // What was given to the process would hold the sockets open here too.
-        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let (process, requests, answers) = start_over_sockets(command);
         Self::talk(process, requests, answers).greeted()
     }
 
@@ -177,6 +169,17 @@ impl Drop for Server {
         let _it_may_have_ended = self.process.kill();
         let _status = self.process.wait();
     }
+}
+
+/// Starts a server as Node does, with the sockets to talk to it and to hear it.
+pub(crate) fn start_over_sockets(command: &mut Command) -> (Child, UnixStream, UnixStream) {
+    let [(requests, input), (answers, output)] =
+        [(); 2].map(|()| UnixStream::pair().expect("a pair of sockets"));
+    let process =
+        command.stdin(OwnedFd::from(input)).stdout(OwnedFd::from(output)).spawn().expect("the server starts");
+    // What was given to the process would hold the sockets open here too.
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    (process, requests, answers)
 }
 
 /// Arguments that create one entity.
