@@ -83,7 +83,7 @@ impl Opening {
         }
     }
 
-    /// Ends the memory, if it has been opened by now; one that is still being opened has nothing to be saved.
+    /// Ends the memory, once it is open.
     ///
     /// It is not waited for longer than `patience`: whatever was acknowledged is stored already.
     ///
@@ -91,12 +91,14 @@ impl Opening {
     ///
     /// Why it could not be opened, or ended.
     pub(crate) async fn end(&self, patience: Duration) -> unforget::Result<()> {
-        let opened = self.outcome.borrow().clone();
-        let Some(memory) = opened.transpose()? else { return Ok(()) };
-        // The thread has a share of the memory: who drops the last one waits as long as who ends it.
-        let ending = tokio::task::spawn_blocking(move || memory.end());
+        let ending = async {
+            let memory = self.opened().await?;
+            // The thread has a share of the memory: who drops the last one waits as long as who ends it.
+            let ended = tokio::task::spawn_blocking(move || memory.end()).await;
+            ended.unwrap_or(Err(unforget::Error::Panicked))
+        };
         match tokio::time::timeout(patience, ending).await {
-            Ok(ended) => ended.unwrap_or(Err(unforget::Error::Panicked)),
+            Ok(ended) => ended,
             Err(_late) => {
                 crate::log(format_args!(
                     "others use the store, so it was not shut down; all that was acknowledged is in it"

@@ -16,12 +16,12 @@ use crate::stop::Stop;
 use crate::subscriptions::Subscriptions;
 use crate::tools::Refusal;
 use crate::transport::{InFlight, LineTransport, Reading};
-use crate::{Error, Memory, Result, Settings, watch};
+use crate::{Error, Memory, Result, Settings, log, watch};
 
 /// How long the store is waited for at the end, at most.
 const END: Duration = Duration::from_secs(5);
 
-/// How long blocking threads are waited for at the end. Nothing is left for them to do then that anybody waits for.
+/// How long blocking threads, and what people were told, are waited for at the end. Nothing is left for them to do then that anybody waits for.
 const LEAVE: Duration = Duration::from_millis(100);
 
 /// How many blocking threads there are beside those that carry calls out: one reads and one writes where the streams are
@@ -133,6 +133,7 @@ pub fn serve_stdio(
     });
     // A thread that reads from a terminal, or writes to who does not read, cannot be told to end.
     runtime.shutdown_timeout(LEAVE);
+    log::flush(LEAVE);
     served
 }
 
