@@ -16,7 +16,7 @@ pub const ANSWER_LIMIT: usize = 32 << 20;
 /// How long calls in flight are waited for at the end unless set.
 pub const DRAIN: Duration = Duration::from_secs(10);
 
-/// How a memory is [served](crate::serve).
+/// How a memory is [served](crate::serve()).
 ///
 /// ```
 /// use std::time::Duration;
