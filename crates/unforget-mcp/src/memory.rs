@@ -85,7 +85,8 @@ impl Opening {
 
     /// Ends the memory, once it is open.
     ///
-    /// It is not waited for longer than `patience`: whatever was acknowledged is stored already.
+    /// It is not waited for longer than `patience`, and that others use it is no failure: whatever was acknowledged is
+    /// stored already.
     ///
     /// # Errors
     ///
@@ -95,11 +96,14 @@ impl Opening {
             let memory = self.opened().await?;
             // The thread has a share of the memory: who drops the last one waits as long as who ends it.
             let ended = tokio::task::spawn_blocking(move || memory.end()).await;
-            ended.unwrap_or(Err(unforget::Error::Panicked))
+            Ok(ended.unwrap_or(Err(unforget::Error::Panicked)))
         };
         match tokio::time::timeout(patience, ending).await {
-            Ok(ended) => ended,
-            Err(_late) => {
+            Ok(Err(not_opened)) => Err(not_opened),
+            Ok(Ok(Err(error))) if !error.is_retryable() => Err(error),
+            Ok(Ok(Ok(()))) => Ok(()),
+            // It was busy, or still is.
+            Ok(Ok(Err(_))) | Err(_) => {
                 crate::log(format_args!(
                     "others use the store, so it was not shut down; all that was acknowledged is in it"
                 ));

@@ -4,7 +4,8 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use serde_json::json;
-use unforget_mcp::Settings;
+use unforget::{Create, Options};
+use unforget_mcp::{Memory, Settings};
 
 use crate::connection::{Connection, entities, soon};
 
@@ -95,21 +96,28 @@ async fn a_client_that_never_read_does_not_keep_a_server_that_is_to_stop() {
 
 #[tokio::test]
 async fn a_store_that_others_use_does_not_keep_a_server_that_is_to_end() {
-    let mut connection = Connection::greeted_with(Settings::default().drain(Duration::from_millis(50))).await;
-    connection.create(&["Ada"]).await;
-    let turn = ["turn.queue", "turn.lock"].map(|file| {
-        let file = std::fs::File::open(connection.directory().join(file)).expect("it is in the store");
-        file.lock().expect("nobody has it for long");
-        file
-    });
-    let id = connection
-        .begin("tools/call", json!({"name": "create_entities", "arguments": entities(&["Bob"])}))
-        .await;
-    connection.request("ping", json!({})).await;
-    connection.hang_up().await;
-    let answers = connection.ended().await;
-    assert_eq!(answers.iter().map(|answer| &answer["id"]).collect::<Vec<_>>(), [id], "it is answered");
-    drop(turn);
+    const LONG: Duration = Duration::from_secs(10);
+    for (deadline, drain) in [(LONG, Duration::from_millis(50)), (Duration::from_secs(1), LONG)] {
+        let root = tempfile::tempdir().expect("a directory for the test");
+        let options = Options::default().create(Create::Always).deadline(deadline);
+        let directory = root.path().join("store");
+        let mut connection = Connection::serve(root, Settings::default().drain(drain), move || {
+            Ok(Memory::new(options.open(directory)?))
+        });
+        connection.greet("2025-11-25").await;
+        connection.create(&["Ada"]).await;
+        let turn = ["turn.queue", "turn.lock"].map(|file| {
+            let file = std::fs::File::open(connection.directory().join(file)).expect("it is in the store");
+            file.lock().expect("nobody has it for long");
+            file
+        });
+        let call = json!({"name": "create_entities", "arguments": entities(&["Bob"])});
+        let id = connection.begin("tools/call", call).await;
+        connection.hang_up().await;
+        let answers = connection.ended().await;
+        assert_eq!(answers.iter().map(|answer| &answer["id"]).collect::<Vec<_>>(), [id], "it is answered");
+        drop(turn);
+    }
 }
 
 #[tokio::test]
