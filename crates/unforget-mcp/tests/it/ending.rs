@@ -1,7 +1,7 @@
 //! The end: everything accepted is answered, and nothing hangs.
 
 use std::sync::mpsc::{Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use unforget::{Create, Options};
@@ -114,7 +114,9 @@ async fn a_store_that_others_use_does_not_keep_a_server_that_is_to_end() {
         let call = json!({"name": "create_entities", "arguments": entities(&["Bob"])});
         let id = connection.begin("tools/call", call).await;
         connection.hang_up().await;
+        let since = Instant::now();
         let answers = connection.ended().await;
+        assert!(since.elapsed() < LONG, "it ended only after {:?}", since.elapsed());
         assert_eq!(answers.iter().map(|answer| &answer["id"]).collect::<Vec<_>>(), [id], "it is answered");
         drop(turn);
     }
