@@ -124,6 +124,9 @@ fn memory(error: &unforget_memory::Error) -> Kind {
         Error::Duplicate { .. } => (("duplicate", exit::DUPLICATE), String::new()),
         Error::ForeignTurn { .. } => (("conflict", exit::CONFLICT), String::new()),
         Error::Database(error) => database(error),
+        Error::File(_) => {
+            (("io", exit::IO), "name another file with --memory-file, or mend this one".to_owned())
+        }
         _ => (("failure", exit::FAILURE), String::new()),
     }
 }

@@ -81,10 +81,15 @@ impl Output {
     }
 
     fn answer(self, report: &Report) -> io::Result<()> {
+        if !self.json && report.text.is_empty() {
+            // Standard output is not touched: at the end of a server another thread may still be writing to a client that
+            // does not read, and have it locked for ever.
+            return Ok(());
+        }
         let mut stdout = io::stdout().lock();
         if self.json {
             print_json(&mut stdout, &Envelope::Data { ok: true, data: &report.data })?;
-        } else if !report.text.is_empty() {
+        } else {
             writeln!(stdout, "{}", report.text.trim_end())?;
         }
         stdout.flush()

@@ -4,14 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::service::{RequestContext, RoleServer};
+use tokio::sync::Semaphore;
 
 use crate::memory::{Memory, Opening};
 use crate::rate::Buckets;
 use crate::stop::Stop;
 use crate::subscriptions::Subscriptions;
 use crate::tools::{Answer, Effect, Refusal, Tool};
-use crate::transport::{InFlight, Slot};
+use crate::transport::{InFlight, LISTENERS, Listening, Slot};
 use crate::{Settings, watch};
+
+/// How many blocking threads carry calls out at most. Where the streams are no pipes, reading and writing need blocking
+/// threads too, and must not wait for calls.
+pub(crate) const THREADS: usize = 64;
 
 /// Carries out the calls of a connection.
 #[derive(Debug)]
@@ -19,6 +24,7 @@ pub(crate) struct Calls {
     memory: Opening,
     pub(crate) settings: Settings,
     buckets: Buckets,
+    threads: Arc<Semaphore>,
     shared: Shared,
 }
 
@@ -44,7 +50,8 @@ pub(crate) enum Work {
 impl Calls {
     pub(crate) fn new(memory: Opening, settings: Settings, shared: Shared) -> Self {
         let buckets = Buckets::new(settings.rate_limit);
-        Self { memory, settings, buckets, shared }
+        let threads = Arc::new(Semaphore::new(THREADS));
+        Self { memory, settings, buckets, threads, shared }
     }
 
     pub(crate) fn subscriptions(&self) -> &Subscriptions {
@@ -63,7 +70,9 @@ impl Calls {
         arguments: rmcp::model::JsonObject,
         context: &RequestContext<RoleServer>,
     ) -> Result<Answer, Refusal> {
-        let call = tool.call(arguments, self.settings.answer_limit)?;
+        // What a change answers is no longer than what was asked for, and it must not be refused once it is stored.
+        let answer_limit = if tool.effect == Effect::Reads { self.settings.answer_limit } else { usize::MAX };
+        let call = tool.call(arguments, answer_limit)?;
         self.buckets.take(tool.name).map_err(|(limit, wait)| too_often(tool.name, limit, wait))?;
         let (work, is_change) = match tool.effect {
             Effect::Reads => (Work::Reads, false),
@@ -99,9 +108,10 @@ impl Calls {
                 self.shared.in_flight.admit_read(slot).await;
             }
             let memory = self.memory.opened().await?;
+            let permit = Arc::clone(&self.threads).acquire_owned().await;
             let thread = tokio::task::spawn_blocking(move || {
                 // Held here and not by who waits: the thread goes on when the time is over.
-                let _slot = slot;
+                let (_slot, _permit) = (slot, permit);
                 if cancelled.is_cancelled() {
                     return Err(Refusal("the call was cancelled before it began".to_owned()));
                 }
@@ -110,12 +120,23 @@ impl Calls {
             thread.await.unwrap_or_else(|_| Err(Refusal("the call panicked; please report it".to_owned())))
         };
         tokio::select! {
+            biased;
             outcome = done => outcome,
             () = tokio::time::sleep(self.settings.timeout) => Err(too_slow(name, work, self.settings.timeout)),
             () = self.shared.given_up.asked() => {
                 Err(Refusal(format!("the server ended before {name} was done; look before you repeat it")))
             }
         }
+    }
+
+    /// The place of one more listener, unless there are too many.
+    pub(crate) fn admit_listener(&self) -> Result<Listening, Refusal> {
+        self.shared.in_flight.admit_listener().ok_or_else(|| {
+            Refusal(format!(
+                "{LISTENERS} requests listen on this connection, and no more can; cancel one, or listen for all in one \
+                 request"
+            ))
+        })
     }
 
     /// Begins to watch for changes, and answers the revision after which none is missed.

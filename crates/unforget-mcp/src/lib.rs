@@ -45,6 +45,7 @@ mod arguments;
 mod calls;
 mod error;
 mod front;
+mod log;
 mod memory;
 mod message;
 mod rate;
@@ -58,17 +59,11 @@ mod tools;
 mod transport;
 mod watch;
 
-use std::io::Write;
-
 pub use crate::error::{Error, Result};
+use crate::log::log;
 pub use crate::memory::Memory;
 pub use crate::rate::{ParseRateLimitError, RateLimit};
 pub use crate::serve::{serve, serve_stdio};
 pub use crate::settings::{ANSWER_LIMIT, DRAIN, LINE_LIMIT, Settings, TIMEOUT};
 /// The facade, for the store of a [`Memory`].
 pub use unforget;
-
-/// Says something to people; standard output is the protocol's.
-fn log(what: std::fmt::Arguments<'_>) {
-    let _nobody_may_be_listening = writeln!(std::io::stderr().lock(), "unforget: {what}");
-}

@@ -1,7 +1,9 @@
 //! The store that a server serves, from the moment it is asked for.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use unforget::{Graph, JsonLines, MirrorOptions, Unforget};
@@ -63,7 +65,8 @@ impl Opening {
     ) -> Self {
         let (sender, outcome) = watch::channel(None);
         tokio::task::spawn_blocking(move || {
-            let outcome = open().map(Arc::new);
+            let memory = catch_unwind(AssertUnwindSafe(open));
+            let outcome = memory.unwrap_or(Err(unforget::Error::Panicked)).map(Arc::new);
             sender.send_replace(Some(outcome.clone()));
             opened(&outcome);
         });
@@ -75,20 +78,37 @@ impl Opening {
         let mut outcome = self.outcome.clone();
         match outcome.wait_for(Option::is_some).await.map(|outcome| outcome.clone()) {
             Ok(Some(outcome)) => outcome,
-            // The sender goes without a word only when opening panics.
+            // The sender goes without a word only when the runtime ends before it opens.
             Ok(None) | Err(_) => Err(unforget::Error::Panicked),
         }
     }
 
-    /// Ends the memory, if it has been opened by now; one that is still being opened has nothing to be saved.
+    /// Ends the memory, once it is open.
+    ///
+    /// It is not waited for longer than `patience`, and that others use it is no failure: whatever was acknowledged is
+    /// stored already.
     ///
     /// # Errors
     ///
     /// Why it could not be opened, or ended.
-    pub(crate) async fn end(&self) -> unforget::Result<()> {
-        let opened = self.outcome.borrow().clone();
-        let Some(memory) = opened.transpose()? else { return Ok(()) };
-        let ended = tokio::task::spawn_blocking(move || memory.end()).await;
-        ended.unwrap_or(Err(unforget::Error::Panicked))
+    pub(crate) async fn end(&self, patience: Duration) -> unforget::Result<()> {
+        let ending = async {
+            let memory = self.opened().await?;
+            // The thread has a share of the memory: who drops the last one waits as long as who ends it.
+            let ended = tokio::task::spawn_blocking(move || memory.end()).await;
+            Ok(ended.unwrap_or(Err(unforget::Error::Panicked)))
+        };
+        match tokio::time::timeout(patience, ending).await {
+            Ok(Err(not_opened)) => Err(not_opened),
+            Ok(Ok(Err(error))) if !error.is_retryable() => Err(error),
+            Ok(Ok(Ok(()))) => Ok(()),
+            // It was busy, or still is.
+            Ok(Ok(Err(_))) | Err(_) => {
+                crate::log(format_args!(
+                    "others use the store, so it was not shut down; all that was acknowledged is in it"
+                ));
+                Ok(())
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What a line says.
 
+use std::borrow::Cow;
+
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, ClientJsonRpcMessage, ClientRequest, ErrorCode, ErrorData,
     RequestId, RequestMetaObject, ServerJsonRpcMessage,
@@ -10,6 +12,12 @@ use crate::arguments::{self, Field, Shape};
 
 /// How deep arrays and objects may be in each other.
 const DEPTH_LIMIT: usize = 100;
+
+/// How many values a line may have. Parsed, a line of nothing but small objects would take a hundred times its length.
+const VALUES_LIMIT: usize = 500_000;
+
+/// What a value takes when it is parsed, in bytes: half of what an object with one value takes.
+const VALUE: usize = 320;
 
 /// What a line is to the server.
 #[derive(Debug)]
@@ -23,12 +31,25 @@ pub(crate) enum Said {
 
 /// Requests whose parameters are checked here, so that wrong ones are answered as the official server does. rmcp
 /// takes a request whose parameters it cannot read for one of an unknown method.
-const CHECKED: [(&str, &[Field]); 4] = [
+const CHECKED: [(&str, &[Field]); 5] = [
+    ("initialize", &[PARAMETERS_OF_GREETING]),
     ("tools/call", &[PARAMETERS_OF_CALL]),
     ("resources/read", &[PARAMETERS_OF_RESOURCE]),
     ("resources/subscribe", &[PARAMETERS_OF_RESOURCE]),
     ("resources/unsubscribe", &[PARAMETERS_OF_RESOURCE]),
 ];
+
+const PARAMETERS_OF_GREETING: Field = Field::required(
+    "params",
+    Shape::Record(&[
+        Field::required("protocolVersion", Shape::Text),
+        Field::required("capabilities", Shape::Record(&[])),
+        Field::required(
+            "clientInfo",
+            Shape::Record(&[Field::required("name", Shape::Text), Field::required("version", Shape::Text)]),
+        ),
+    ]),
+);
 
 const PARAMETERS_OF_CALL: Field = Field::required(
     "params",
@@ -38,11 +59,20 @@ const PARAMETERS_OF_CALL: Field = Field::required(
 const PARAMETERS_OF_RESOURCE: Field =
     Field::required("params", Shape::Record(&[Field::required("uri", Shape::Text)]));
 
-/// Reads one line.
-pub(crate) fn read(line: &[u8]) -> Said {
-    if is_too_deep(line) {
-        return refuse_line(format!("arrays and objects are more than {DEPTH_LIMIT} deep in each other"));
-    }
+/// Reads one line. Answers also how many bytes it takes, as it is and parsed.
+pub(crate) fn read(line: &[u8]) -> (Said, usize) {
+    let Measure { depth, values } = Measure::of(line);
+    let said = if depth > DEPTH_LIMIT {
+        refuse_line(format!("arrays and objects are more than {DEPTH_LIMIT} deep in each other"))
+    } else if values > VALUES_LIMIT {
+        refuse_line(format!("the line has more than {VALUES_LIMIT} values; send less at once"))
+    } else {
+        understand(line)
+    };
+    (said, line.len() + values * VALUE)
+}
+
+fn understand(line: &[u8]) -> Said {
     let message = match parse(line) {
         Some(Value::Object(message)) if message.get("jsonrpc").is_some_and(|version| version == "2.0") => {
             message
@@ -101,33 +131,49 @@ fn call(mut message: Map<String, Value>, id: RequestId) -> Said {
     Said::Message(Box::new(ClientJsonRpcMessage::request(request, id)))
 }
 
-fn is_too_deep(line: &[u8]) -> bool {
-    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
-    for byte in line {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b'[' | b'{' if !in_text => {
-                depth += 1;
-                deepest = deepest.max(depth);
+/// What is known of a line without parsing it.
+#[derive(Debug, PartialEq, Eq)]
+struct Measure {
+    /// How deep arrays and objects are in each other.
+    depth: usize,
+    /// Its values, or a few more where arrays and objects are empty.
+    values: usize,
+}
+
+impl Measure {
+    fn of(line: &[u8]) -> Self {
+        let mut measure = Self { depth: 0, values: 1 };
+        let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+        for byte in line {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' if in_text => escaped = true,
+                b'"' => in_text = !in_text,
+                b'[' | b'{' if !in_text => {
+                    depth += 1;
+                    measure.depth = measure.depth.max(depth);
+                    measure.values += 1;
+                }
+                b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+                b',' if !in_text => measure.values += 1,
+                _ => {}
             }
-            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
         }
+        measure
     }
-    deepest > DEPTH_LIMIT
 }
 
-/// Parses JSON. Half a surrogate pair, which JavaScript writes when it cuts a text in two, becomes the replacement
-/// character, as it does when JavaScript writes a file.
+/// Parses JSON. What is not UTF-8 becomes the replacement character, as in the official server; so does half a surrogate
+/// pair, which JavaScript writes when it cuts a text in two, as it does when JavaScript writes a file.
 fn parse(line: &[u8]) -> Option<Value> {
-    serde_json::from_slice(line).ok().or_else(|| serde_json::from_slice(&without_half_pairs(line)?).ok())
+    serde_json::from_slice(line).ok().or_else(|| serde_json::from_slice(&mended(line)?).ok())
 }
 
-fn without_half_pairs(line: &[u8]) -> Option<Vec<u8>> {
-    let mut mended = line.to_vec();
-    let mut found = false;
+/// The line with replacement characters, if it needs any.
+fn mended(line: &[u8]) -> Option<Vec<u8>> {
+    let text = String::from_utf8_lossy(line);
+    let mut found = matches!(text, Cow::Owned(_));
+    let mut mended = text.into_owned().into_bytes();
     let mut at = 0;
     while let Some(escape) = mended.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
         at += escape;
@@ -155,12 +201,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn depth_is_counted_outside_of_texts() {
-        let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
-        assert!(!is_too_deep(nested(DEPTH_LIMIT).as_bytes()), "as deep as is allowed");
-        assert!(is_too_deep(nested(DEPTH_LIMIT + 1).as_bytes()), "one deeper");
-        let text = format!(r#"{{"a":"\"{}"}}"#, "[".repeat(1000));
-        assert!(!is_too_deep(text.as_bytes()), "brackets in a text are text");
+    fn depth_and_values_are_counted_outside_of_texts() {
+        for (line, depth, values) in [
+            ("7", 0, 1),
+            ("[[1]]", 2, 3),
+            ("[{\"a\":1,\"b\":[]},2]", 3, 6),
+            ("{\"a\":\"\\\"[[{,\"}", 1, 2),
+            ("]]}[", 1, 2),
+        ] {
+            assert_eq!(Measure::of(line.as_bytes()), Measure { depth, values }, "{line}");
+        }
     }
 
     #[test]
@@ -169,5 +219,11 @@ mod tests {
         assert_eq!(parsed(r#""a\ud800b""#), Some("a\u{fffd}b".into()));
         assert_eq!(parsed(r#""\udc00\ud83d\ude42\\ud800""#), Some("\u{fffd}🙂\\ud800".into()));
         assert_eq!(parsed("garbage \\ud800"), None);
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_replaced() {
+        assert_eq!(parse(b"\"a\xff\\ud800\""), Some("a\u{fffd}\u{fffd}".into()));
+        assert_eq!(parse(b"\xff\xfe"), None);
     }
 }

@@ -8,7 +8,7 @@ use rmcp::ServiceExt;
 use rmcp::service::{QuitReason, ServerInitializeError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::calls::{Calls, Shared};
+use crate::calls::{Calls, Shared, THREADS};
 use crate::front::Front;
 use crate::memory::{Opening, Outcome};
 use crate::server::Handler;
@@ -16,18 +16,22 @@ use crate::stop::Stop;
 use crate::subscriptions::Subscriptions;
 use crate::tools::Refusal;
 use crate::transport::{InFlight, LineTransport, Reading};
-use crate::{Error, Memory, Result, Settings, watch};
+use crate::{Error, Memory, Result, Settings, log, watch};
 
-/// How long blocking threads are waited for at the end. Nothing is left for them to do then that anybody waits for.
+/// How long the store is waited for at the end, at most.
+const END: Duration = Duration::from_secs(5);
+
+/// How long blocking threads, and what people were told, are waited for at the end. Nothing is left for them to do then that anybody waits for.
 const LEAVE: Duration = Duration::from_millis(100);
 
-/// How many threads carry calls out.
-const THREADS: usize = 64;
+/// How many blocking threads there are beside those that carry calls out: one reads and one writes where the streams are
+/// no pipes, one opens the memory, and one ends it.
+const OTHER_THREADS: usize = 4;
 
 /// Serves a memory over a pair of byte streams until the input ends or `stop` does.
 ///
 /// The client is greeted while `open` still opens the memory; its calls wait. At the end no more is read, what is in
-/// flight is answered, and the store is shut down.
+/// flight is answered, and the store is shut down, unless others use it for longer than calls in flight are waited for.
 ///
 /// # Cancel safety
 ///
@@ -44,6 +48,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<()> {
     let (asked, given_up) = (Stop::new(), Stop::new());
+    let patience = settings.drain.min(END);
     let subscriptions = Arc::new(Subscriptions::default());
     let opening = Opening::start(open, {
         let (asked, subscriptions) = (asked.clone(), Arc::clone(&subscriptions));
@@ -69,7 +74,7 @@ pub async fn serve(
     }
     // Nothing is to be watched and nobody is to be told any more, however the connection ended.
     asked.ask();
-    Ok(opening.end().await?)
+    Ok(opening.end(patience).await?)
 }
 
 async fn connection<W>(front: Front, transport: LineTransport<W>)
@@ -78,7 +83,9 @@ where
 {
     let ended = match front.serve(transport).await {
         Ok(running) => running.waiting().await,
-        Err(ServerInitializeError::ConnectionClosed(_)) => return,
+        Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::TransportError { .. }) => {
+            return;
+        }
         Err(error) => return crate::log(format_args!("the connection ended before it began: {error}")),
     };
     match ended {
@@ -117,7 +124,7 @@ pub fn serve_stdio(
     settings: Settings,
 ) -> Result<()> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    runtime.enable_all().max_blocking_threads(THREADS).thread_name("unforget-mcp");
+    runtime.enable_all().max_blocking_threads(THREADS + OTHER_THREADS).thread_name("unforget-mcp");
     let runtime = runtime.build().map_err(Error::Runtime)?;
     let served = runtime.block_on(async {
         let (input, output) = rmcp::transport::stdio_pipes();
@@ -126,6 +133,7 @@ pub fn serve_stdio(
     });
     // A thread that reads from a terminal, or writes to who does not read, cannot be told to end.
     runtime.shutdown_timeout(LEAVE);
+    log::flush(LEAVE);
     served
 }
 

@@ -38,6 +38,7 @@ impl Handler {
         &self,
         context: &mut RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
+        context.extensions.insert(self.calls.admit_listener().map_err(failed)?);
         let known = self.calls.watch(context).await.map_err(failed)?;
         context.extensions.insert(Acknowledged(known));
         Ok(())
@@ -129,7 +130,10 @@ impl ServerHandler for Handler {
         if let (true, Some(Acknowledged(known))) = (wants_graph, context.extensions.get()) {
             self.calls.subscriptions().listen(subscription.sink().clone(), *known);
             // What has changed since the client was promised to be told.
-            self.calls.tell(context).await.map_err(failed)?;
+            if let Err(refusal) = self.calls.tell(context).await {
+                self.calls.subscriptions().stop_listening(subscription.sink().id());
+                return Err(failed(refusal));
+            }
         }
         tokio::select! {
             () = subscription.cancelled() => {}

@@ -16,7 +16,7 @@ pub const ANSWER_LIMIT: usize = 32 << 20;
 /// How long calls in flight are waited for at the end unless set.
 pub const DRAIN: Duration = Duration::from_secs(10);
 
-/// Settings of a server, for [`serve()`](crate::serve()).
+/// How a memory is [served](crate::serve()).
 ///
 /// ```
 /// use std::time::Duration;
@@ -75,7 +75,8 @@ impl Settings {
         self
     }
 
-    /// Sets how long calls in flight are waited for at the end; [`DRAIN`] unless set.
+    /// Sets how long calls in flight are waited for at the end, and the store after them; [`DRAIN`] unless set. The store
+    /// is not waited for longer than five seconds.
     #[must_use]
     pub fn drain(mut self, drain: Duration) -> Self {
         self.drain = drain;

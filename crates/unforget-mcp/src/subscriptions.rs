@@ -69,6 +69,11 @@ impl Subscriptions {
         !self.is_watched.swap(true, Ordering::Relaxed)
     }
 
+    /// Nobody watches after all.
+    pub(crate) fn stop_watching(&self) {
+        self.is_watched.store(false, Ordering::Relaxed);
+    }
+
     /// Tells all who do not know that the graph has changed.
     pub(crate) async fn tell(&self, revision: u64) {
         let _in_order = self.telling.lock().await;

@@ -19,7 +19,7 @@ use rmcp::transport::Transport;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Mutex, mpsc};
 
-pub(crate) use self::flight::{InFlight, Slot};
+pub(crate) use self::flight::{InFlight, LISTENERS, Listening, Slot};
 use self::lines::{Line, Lines};
 use crate::message::{self, Said};
 use crate::stop::Stop;
@@ -54,7 +54,11 @@ impl<W: AsyncWrite + Unpin + Send + 'static> LineTransport<W> {
         in_flight: Arc<InFlight>,
         reading: Reading,
     ) -> Self {
-        let output = Arc::new(Output { stream: Mutex::new(output), stop: reading.stop.clone() });
+        let output = Arc::new(Output {
+            stream: Mutex::new(Some(output)),
+            stop: reading.stop.clone(),
+            given_up: reading.given_up.clone(),
+        });
         let (sender, messages) = mpsc::channel(1);
         let reader = Reader {
             messages: sender,
@@ -95,15 +99,22 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for LineTrans
 
     /// Waits for what is being written, so that no line ends in its middle, unless the client does not read.
     async fn close(&mut self) -> io::Result<()> {
-        let flush = async { self.output.stream.lock().await.flush().await };
+        let flush = async {
+            match self.output.stream.lock().await.as_mut() {
+                Some(stream) => stream.flush().await,
+                None => Ok(()),
+            }
+        };
         tokio::time::timeout(FLUSH, flush).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
 #[derive(Debug)]
 struct Output<W> {
-    stream: Mutex<W>,
+    /// Nothing once a line could not be written whole, since nothing can come after half of one.
+    stream: Mutex<Option<W>>,
     stop: Stop,
+    given_up: Stop,
 }
 
 impl<W: AsyncWrite + Unpin> Output<W> {
@@ -112,16 +123,29 @@ impl<W: AsyncWrite + Unpin> Output<W> {
         drop(message);
         line.push(b'\n');
         let mut stream = self.stream.lock().await;
-        let written = match stream.write_all(&line).await {
-            Ok(()) => stream.flush().await,
-            Err(error) => Err(error),
+        let Some(open) = stream.as_mut() else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        let written = tokio::select! {
+            written = write_line(open, &line) => written,
+            () = self.given_up_reading() => Err(io::ErrorKind::TimedOut.into()),
         };
         if written.is_err() {
             // Whoever cannot be answered is gone.
+            *stream = None;
             self.stop.ask();
         }
         written
     }
+
+    /// Waits until a client that does not read is waited for no more.
+    async fn given_up_reading(&self) {
+        self.given_up.asked().await;
+        tokio::time::sleep(FLUSH).await;
+    }
+}
+
+async fn write_line(stream: &mut (impl AsyncWrite + Unpin), line: &[u8]) -> io::Result<()> {
+    stream.write_all(line).await?;
+    stream.flush().await
 }
 
 struct Reader<W> {
@@ -155,7 +179,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Reader<W> {
     async fn read(&mut self, lines: &mut Lines<impl AsyncRead + Unpin>) -> Option<()> {
         loop {
             let (said, bytes) = match lines.next().await.ok()?? {
-                Line::Whole(line) => (message::read(&line), line.len()),
+                Line::Whole(line) => message::read(&line),
                 Line::TooLong => {
                     let limit = self.line_limit;
                     (
@@ -221,7 +245,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Reader<W> {
 fn opens(request: &ClientRequest) -> bool {
     match request {
         ClientRequest::InitializeRequest(_) => true,
-        ClientRequest::DiscoverRequest(_) => false,
+        ClientRequest::DiscoverRequest(_) | ClientRequest::PingRequest(_) => false,
         request => {
             let meta = request.get_meta();
             let version = meta.protocol_version();

@@ -31,7 +31,10 @@ pub(crate) fn start(
         move || watch(&memory, changes, &sender, &stop)
     };
     if let Err(error) = std::thread::Builder::new().name("unforget-mcp-watch".to_owned()).spawn(watching) {
-        return Err(Refusal(format!("no thread to watch for changes: {error}")));
+        subscriptions.stop_watching();
+        return Err(Refusal(format!(
+            "no thread to watch for changes: {error}; end other programs, or try again"
+        )));
     }
     let subscriptions = Arc::clone(subscriptions);
     tokio::spawn(async move {
@@ -45,7 +48,7 @@ pub(crate) fn start(
 
 /// Reports each revision until the server stops or the store is closed.
 fn watch(memory: &Memory, mut changes: Changes, revisions: &watch::Sender<u64>, stop: &Stop) {
-    let mut is_unseen = false;
+    let (mut is_unseen, mut is_told) = (false, false);
     while !stop.is_asked() {
         match changes.wait_timeout(LOOK) {
             Ok(change) => is_unseen |= change.is_some(),
@@ -54,13 +57,18 @@ fn watch(memory: &Memory, mut changes: Changes, revisions: &watch::Sender<u64>, 
         if is_unseen {
             match memory.graph().revision() {
                 Ok(revision) => {
-                    is_unseen = false;
+                    (is_unseen, is_told) = (false, false);
                     show(memory, revision, revisions);
                 }
                 // The store is closed at the end.
                 Err(_) if stop.is_asked() => return,
-                // What could not be looked at is looked at again.
-                Err(error) => crate::log(format_args!("cannot see what has changed: {error}")),
+                // What could not be looked at is looked at again, and said once.
+                Err(error) => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        let Refusal(reason) = error.into();
+                        crate::log(format_args!("cannot see what has changed: {reason}"));
+                    }
+                }
             }
         }
     }

@@ -10,11 +10,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// How many requests are in flight at most; no more is read before one of them is answered.
 pub(crate) const REQUESTS: u32 = 256;
 
-/// How many bytes the requests in flight have at most, as they were read. A longer one is alone.
+/// How many bytes the requests in flight take at most, about. A larger one is alone.
 const BYTES: u32 = 64 << 20;
 
 /// How many reads of the graph are in memory at most, from their beginning until their answers are written.
 const READS: usize = 4;
+
+/// How many requests listen for changes at most. They are in flight until the end, and if they were all that is, nothing
+/// would be read any more, not even the end of the input.
+pub(crate) const LISTENERS: usize = 32;
 
 /// Bounds what is in flight, so that a client that sends and does not read fills no memory.
 #[derive(Debug)]
@@ -22,6 +26,7 @@ pub(crate) struct InFlight {
     requests: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     reads: Arc<Semaphore>,
+    listeners: Arc<Semaphore>,
     open: Mutex<HashMap<RequestId, Arc<Slot>>>,
 }
 
@@ -34,12 +39,19 @@ pub(crate) struct Slot {
     read: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
+/// The place of a listener, given back with its last clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Listening {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
 impl InFlight {
     pub(crate) fn new() -> Self {
         Self {
             requests: Arc::new(Semaphore::new(REQUESTS as usize)),
             bytes: Arc::new(Semaphore::new(BYTES as usize)),
             reads: Arc::new(Semaphore::new(READS)),
+            listeners: Arc::new(Semaphore::new(LISTENERS)),
             open: Mutex::default(),
         }
     }
@@ -72,6 +84,12 @@ impl InFlight {
     pub(crate) async fn admit_read(&self, slot: &Slot) {
         let permit = Arc::clone(&self.reads).acquire_owned().await.ok();
         *slot.read.lock().unwrap_or_else(PoisonError::into_inner) = permit;
+    }
+
+    /// The place of one more listener, if there is one.
+    pub(crate) fn admit_listener(&self) -> Option<Listening> {
+        let permit = Arc::clone(&self.listeners).try_acquire_owned().ok()?;
+        Some(Listening { _permit: Arc::new(permit) })
     }
 
     /// Waits until nothing is in flight; `false` if something still was when `patience` was over. Nothing may be

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use unforget_mcp::Settings;
 
-use crate::connection::{Connection, entities};
+use crate::connection::{Connection, entities, soon};
 
 #[tokio::test]
 async fn what_is_no_message_is_passed_over() {
@@ -83,11 +83,26 @@ async fn what_is_nested_too_deep_is_answered() {
 }
 
 #[tokio::test]
-async fn a_million_mistakes_are_told_in_a_few_lines() {
+async fn what_has_too_many_values_is_answered() {
     let mut connection = Connection::greeted().await;
-    let said = connection.refused("open_nodes", json!({"names": vec![1; 1_000_000]})).await;
+    let many = json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": {
+        "name": "read_graph", "arguments": {"unknown": vec![json!({"": 0}); 300_000]},
+    }});
+    connection.say(&many).await;
+    let answer = connection.hear().await.expect("an answer");
+    assert_eq!(
+        answer["error"]["message"], "the line has more than 500000 values; send less at once",
+        "{answer}"
+    );
+    assert_eq!(connection.request("ping", json!({})).await["result"], json!({}));
+}
+
+#[tokio::test]
+async fn many_mistakes_are_told_in_a_few_lines() {
+    let mut connection = Connection::greeted().await;
+    let said = connection.refused("open_nodes", json!({"names": vec![1; 400_000]})).await;
     assert_eq!(said.lines().count(), 101, "a hundred, and how many more");
-    assert_eq!(said.lines().last(), Some("and 999900 more"));
+    assert_eq!(said.lines().last(), Some("and 399900 more"));
 }
 
 #[tokio::test]
@@ -124,20 +139,6 @@ async fn fill(connection: &mut Connection, bytes: usize, most: usize) -> usize {
     most
 }
 
-/// Whether something happens while the runtime has anything to do.
-async fn soon<T>(f: impl Future<Output = T>) -> bool {
-    let idle = async {
-        for _ in 0..2_000 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::select! {
-        biased;
-        _ = f => true,
-        () = idle => false,
-    }
-}
-
 #[tokio::test]
 async fn no_more_is_read_while_many_requests_are_in_flight() {
     let (mut connection, open) = Connection::start_behind(Settings::default());
@@ -165,6 +166,22 @@ async fn no_more_is_read_while_large_requests_are_in_flight() {
 }
 
 #[tokio::test]
+async fn no_more_is_read_while_requests_of_many_values_are_in_flight() {
+    let (mut connection, open) = Connection::start_behind(Settings::default());
+    connection.greet("2025-11-25").await;
+    let call = json!({"name": "read_graph", "arguments": {"unknown": vec![json!({"": 0}); 50_000]}});
+    let mut sent = 0;
+    while soon(connection.begin("tools/call", call.clone())).await {
+        sent += 1;
+        assert!(sent < 10, "each takes 32 MB, half of what all may");
+    }
+    open.send(()).expect("it waits");
+    for _ in 0..sent {
+        connection.hear().await.expect("an answer");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_would_be_too_large_says_how_to_ask_for_less() {
     let mut connection = Connection::greeted_with(Settings::default().answer_limit(1000)).await;
     for name in ["a", "b", "c"] {
@@ -177,4 +194,13 @@ async fn an_answer_that_would_be_too_large_says_how_to_ask_for_less() {
     );
     let found = connection.call("search_nodes", json!({"query": "aaa"})).await;
     assert_eq!(found["structuredContent"]["entities"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn a_change_is_answered_as_done_however_long_its_answer_is() {
+    let mut connection = Connection::greeted_with(Settings::default().answer_limit(100)).await;
+    let name = "a".repeat(300);
+    let created = connection.create(&[&name]).await;
+    assert_eq!(created["structuredContent"]["entities"][0]["name"], name, "what is stored was not refused");
+    assert_eq!(connection.stored_names(), [name]);
 }

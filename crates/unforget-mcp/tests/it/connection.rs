@@ -189,6 +189,20 @@ pub(crate) fn entities(names: &[&str]) -> Value {
     json!({"entities": names.iter().map(entity).collect::<Vec<_>>()})
 }
 
+/// Whether something happens while the runtime has anything to do.
+pub(crate) async fn soon<T>(f: impl Future<Output = T>) -> bool {
+    let idle = async {
+        for _ in 0..2_000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = f => true,
+        () = idle => false,
+    }
+}
+
 /// Waits for something that must happen. Real time: a test that moves its clock does not wait shorter.
 async fn within<T>(f: impl Future<Output = T>) -> T {
     let (late, over) = oneshot::channel();

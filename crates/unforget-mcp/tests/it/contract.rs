@@ -194,6 +194,11 @@ async fn parameters_of_the_wrong_shape_are_told_as_the_official_server_tells_the
         ),
         ("tools/call", json!(null), said("object", "\"params\"", "null")),
         ("resources/read", json!({}), said("string", &in_params("uri"), "undefined")),
+        (
+            "initialize",
+            json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": "me"}),
+            said("object", &in_params("clientInfo"), "string"),
+        ),
     ] {
         let error = connection.request(method, params).await["error"].clone();
         assert_eq!(

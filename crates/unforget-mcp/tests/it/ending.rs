@@ -1,12 +1,13 @@
 //! The end: everything accepted is answered, and nothing hangs.
 
 use std::sync::mpsc::{Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
-use unforget_mcp::Settings;
+use unforget::{Create, Options};
+use unforget_mcp::{Memory, Settings};
 
-use crate::connection::{Connection, entities};
+use crate::connection::{Connection, entities, soon};
 
 /// How many calls are in flight at the end.
 const CALLS: usize = 20;
@@ -77,6 +78,59 @@ async fn a_client_that_says_nothing_is_no_error() {
     let mut connection = Connection::start(Settings::default());
     connection.hang_up().await;
     assert!(connection.ended().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_client_that_never_read_does_not_keep_a_server_that_is_to_stop() {
+    let mut connection = Connection::start(Settings::default().drain(Duration::from_millis(50)));
+    // Before the greeting, answers are written one after the other by who would see the end of the input.
+    for ping in 0.. {
+        let id = format!("{ping} {}", "x".repeat(4096));
+        if !soon(connection.say(&json!({"jsonrpc": "2.0", "id": id, "method": "ping"}))).await {
+            break;
+        }
+    }
+    connection.stop();
+    connection.outcome().await.expect("a client that does not read is no failure");
+}
+
+#[tokio::test]
+async fn a_store_that_others_use_does_not_keep_a_server_that_is_to_end() {
+    const LONG: Duration = Duration::from_secs(10);
+    for (deadline, drain) in [(LONG, Duration::from_millis(50)), (Duration::from_secs(1), LONG)] {
+        let root = tempfile::tempdir().expect("a directory for the test");
+        let options = Options::default().create(Create::Always).deadline(deadline);
+        let directory = root.path().join("store");
+        let mut connection = Connection::serve(root, Settings::default().drain(drain), move || {
+            Ok(Memory::new(options.open(directory)?))
+        });
+        connection.greet("2025-11-25").await;
+        connection.create(&["Ada"]).await;
+        let turn = ["turn.queue", "turn.lock"].map(|file| {
+            let file = std::fs::File::open(connection.directory().join(file)).expect("it is in the store");
+            file.lock().expect("nobody has it for long");
+            file
+        });
+        let call = json!({"name": "create_entities", "arguments": entities(&["Bob"])});
+        let id = connection.begin("tools/call", call).await;
+        connection.hang_up().await;
+        let since = Instant::now();
+        let answers = connection.ended().await;
+        assert!(since.elapsed() < LONG, "it ended only after {:?}", since.elapsed());
+        assert_eq!(answers.iter().map(|answer| &answer["id"]).collect::<Vec<_>>(), [id], "it is answered");
+        drop(turn);
+    }
+}
+
+#[tokio::test]
+async fn a_panic_while_the_store_is_opened_ends_the_server() {
+    let root = tempfile::tempdir().expect("a directory for the test");
+    let mut connection = Connection::serve(root, Settings::default(), || panic!("of the test"));
+    let ended = connection.outcome().await;
+    assert!(
+        matches!(ended, Err(unforget_mcp::Error::Memory(unforget::Error::Panicked))),
+        "there is nothing to serve, and it says why: {ended:?}"
+    );
 }
 
 #[tokio::test]

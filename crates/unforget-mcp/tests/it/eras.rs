@@ -69,6 +69,17 @@ async fn what_is_said_before_the_greeting_ends_nothing() {
     assert_eq!(connection.stored_names(), ["Ada"]);
 }
 
+#[tokio::test]
+async fn a_ping_decides_for_no_era() {
+    let mut connection = Connection::start(Settings::default());
+    let answer = connection.request("ping", json!({"_meta": modern_meta()})).await;
+    assert_eq!(answer["result"], json!({}));
+    connection.say(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
+    connection.greet("2025-11-25").await;
+    connection.create(&["Ada"]).await;
+    assert_eq!(connection.stored_names(), ["Ada"]);
+}
+
 struct Client;
 
 impl ClientHandler for Client {}

@@ -42,6 +42,38 @@ async fn a_subscriber_is_told_of_each_change_before_its_answer() {
 }
 
 #[tokio::test]
+async fn listeners_leave_room_for_calls() {
+    let mut connection = Connection::start(Settings::default());
+    let wanted = json!({"resourceSubscriptions": [GRAPH]});
+    let listen = json!({"notifications": wanted, "_meta": modern_meta()});
+    let mut listening = Vec::new();
+    let refused = loop {
+        let id = connection.begin("subscriptions/listen", listen.clone()).await;
+        let said = connection.hear().await.expect("an acknowledgement or a refusal");
+        if said["id"] == id {
+            break said;
+        }
+        listening.push(id);
+    };
+    assert_eq!(listening.len(), 32, "each takes the place of a call for as long as it listens");
+    assert_eq!(
+        refused["error"]["message"],
+        "32 requests listen on this connection, and no more can; cancel one, or listen for all in one request"
+    );
+    let cancelled = json!({"requestId": listening[0]});
+    connection
+        .say(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": cancelled}))
+        .await;
+    let tools = connection.request("tools/list", json!({"_meta": modern_meta()})).await;
+    assert!(tools["result"]["tools"].is_array(), "and calls are answered: {tools}");
+    connection.begin("subscriptions/listen", listen).await;
+    let acknowledged = connection.hear().await.expect("an acknowledgement");
+    assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged", "one has gone");
+    connection.hang_up().await;
+    assert_eq!(connection.ended().await.len(), 32, "each that still listens is told that it is over");
+}
+
+#[tokio::test]
 async fn any_other_resource_can_be_subscribed_to_and_never_changes() {
     let mut connection = Connection::greeted().await;
     let subscribed = connection.request("resources/subscribe", json!({"uri": "memory://other"})).await;

@@ -34,7 +34,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Failure> {
             format!("give an absolute path in --memory-file or {VARIABLE}; ~ is your home directory"),
         ));
     };
-    if absolute.is_dir() || absolute.file_name().is_none() {
+    if absolute.is_dir() || absolute.file_name().is_none() || is_named_as_directory(path) {
         return Err(Failure::new(
             ("usage", exit::USAGE),
             format!("the memory file {} is a directory", absolute.display()),
@@ -50,6 +50,10 @@ pub(super) fn store(file: &Path) -> PathBuf {
     let mut name = OsString::from(file);
     name.push(SUFFIX);
     name.into()
+}
+
+fn is_named_as_directory(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().last().is_some_and(|last| std::path::is_separator(char::from(*last)))
 }
 
 fn expand_home(path: &Path) -> Result<PathBuf, Failure> {

@@ -1,7 +1,9 @@
 //! The file of the official server.
 
+use std::io::Write;
 use std::path::Path;
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use serde_json::{Value, json};
 
 use super::server::Server;
@@ -88,6 +90,7 @@ fn a_relative_file_is_refused_unless_it_is_there() {
     );
     assert!(said.contains("give an absolute path in --memory-file or MEMORY_FILE_PATH"), "{said}");
     assert!(refused("/").stderr.contains("is a directory"));
+    assert!(refused("/nowhere/new/").stderr.contains("is a directory"), "it is named as one");
 
     let place = Store::missing();
     place.file("memory.jsonl", OLD);
@@ -98,6 +101,33 @@ fn a_relative_file_is_refused_unless_it_is_there() {
         ["Ada"],
         "one that is there can only be the one that is meant"
     );
+}
+
+#[test]
+fn a_file_that_cannot_be_used_ends_the_server_and_says_what_to_do() {
+    let place = Store::missing();
+    let file = place.root().join("memory.jsonl");
+    let _socket = std::os::unix::net::UnixListener::bind(&file).expect("a socket can be made");
+    let answer = run(unforget(place.root()).args(["serve", "--memory-file"]).arg(&file));
+    assert_eq!((answer.exit, answer.stdout.as_str()), (Some(14), ""), "{answer:?}");
+    assert!(answer.stderr.contains("name another file with --memory-file, or mend this one"), "{answer:?}");
+}
+
+#[test]
+fn a_client_that_does_not_read_what_people_are_told_is_answered() {
+    let place = Store::missing();
+    let file = place.file("memory.jsonl", OLD);
+    let (told, mut full) = std::io::pipe().expect("a pipe");
+    let flags = fcntl_getfl(&full).expect("it is open");
+    fcntl_setfl(&full, flags | OFlags::NONBLOCK).expect("it is open");
+    while full.write_all(b".").is_ok() {}
+    fcntl_setfl(&full, flags).expect("it is open");
+    let mut command = unforget(place.root());
+    let mut server = Server::start(command.args(["serve", "--memory-file"]).arg(&file).stderr(full));
+    assert_eq!(server.names(), ["Ada"], "that the file was imported could not be told");
+    server.hang_up();
+    assert_eq!(server.wait().code(), Some(0), "and it ends");
+    drop(told);
 }
 
 #[test]

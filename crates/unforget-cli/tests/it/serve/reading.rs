@@ -1,12 +1,13 @@
-//! A client that sends and does not read.
+//! A client that sends and does not read, and one that is answered while others wait.
 
 use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use super::server::Server;
+use super::server::{Server, acknowledged, start_over_sockets, timed};
 use crate::command::{Store, start, wait_until};
 
 /// The graph has about this much text.
@@ -64,4 +65,48 @@ fn a_client_that_does_not_read_is_not_read_and_fills_no_memory() {
         process.try_wait().expect("it is our child").is_some()
     });
     assert!(sender.join().expect("no panic").is_err(), "nobody reads any more");
+}
+
+#[test]
+fn a_client_that_does_not_read_does_not_keep_a_server_that_is_to_end() {
+    let store = Store::missing();
+    let (mut process, mut requests, answers) = start_over_sockets(&mut store.text(["serve"]));
+    requests.set_write_timeout(Some(STALLED)).expect("a socket can time out");
+    let read_no_more = (0..100_000).find(|ping| {
+        let ping = json!({"jsonrpc": "2.0", "id": format!("{ping} {}", "x".repeat(4096)), "method": "ping"});
+        writeln!(requests, "{ping}").is_err()
+    });
+    assert!(read_no_more.is_some(), "a client that does not read is not read");
+    kill_process(Pid::from_child(&process), Signal::TERM).expect("it is our child");
+    let mut status = None;
+    wait_until("the end of the server", || {
+        status = process.try_wait().expect("it is our child");
+        status.is_some()
+    });
+    assert_eq!(status.and_then(|status| status.code()), Some(0), "it ended well");
+    drop(answers);
+}
+
+#[test]
+fn a_ping_does_not_wait_for_calls_that_wait() {
+    /// More than the threads that carry calls out.
+    const CALLS: usize = 100;
+    for start in [Server::start, Server::over_sockets] {
+        let store = Store::missing();
+        let mut server = start(&mut store.text(["serve"]));
+        server.create("first");
+        let in_the_way = store.database();
+        in_the_way.execute_batch("BEGIN IMMEDIATE").expect("another program may write");
+        for call in 0..CALLS {
+            server.begin_to_create(&call.to_string());
+        }
+        let ping = server.begin("ping", &json!({}));
+        let (answer, took) = timed(|| server.hear().expect("it answers"));
+        assert_eq!(answer["id"], ping, "no call can be done");
+        // A call gives up after ten seconds.
+        assert!(took < Duration::from_secs(5), "the ping waited for calls: {took:?}");
+        in_the_way.execute_batch("ROLLBACK").expect("it lets go");
+        server.hang_up();
+        assert_eq!(acknowledged(&server.rest()).len(), CALLS, "every call is carried out");
+    }
 }

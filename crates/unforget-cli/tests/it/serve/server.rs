@@ -1,7 +1,9 @@
 //! A server process, and a client that writes and reads lines.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(2);
 /// A server that is killed when this is dropped.
 pub(crate) struct Server {
     process: Child,
-    requests: Option<ChildStdin>,
+    requests: Option<Box<dyn Write>>,
     answers: Receiver<Value>,
     id: u64,
 }
@@ -29,19 +31,34 @@ impl Server {
 
     /// A server that has been greeted.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut server = Self::start_silent(command);
+        Self::start_silent(command).greeted()
+    }
+
+    /// A server as Node starts it: not with pipes but with sockets. It has been greeted.
+    pub(crate) fn over_sockets(command: &mut Command) -> Self {
+        let (process, requests, answers) = start_over_sockets(command);
+        Self::talk(process, requests, answers).greeted()
+    }
+
+    fn greeted(mut self) -> Self {
         let client = json!({"name": "test", "version": "1"});
         let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client});
-        server.request("initialize", &hello);
-        server.say(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-        server
+        self.request("initialize", &hello);
+        self.say(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        self
     }
 
     /// A server to which nothing was said.
     pub(crate) fn start_silent(command: &mut Command) -> Self {
         let mut process =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server starts");
-        let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
+        let (requests, answers) =
+            (process.stdin.take().expect("piped"), process.stdout.take().expect("piped"));
+        Self::talk(process, requests, answers)
+    }
+
+    fn talk(process: Child, requests: impl Write + 'static, answers: impl Read + Send + 'static) -> Self {
+        let lines = BufReader::new(answers).lines();
         let (sender, answers) = channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
@@ -51,7 +68,7 @@ impl Server {
                 }
             }
         });
-        Self { requests: process.stdin.take(), process, answers, id: 0 }
+        Self { requests: Some(Box::new(requests)), process, answers, id: 0 }
     }
 
     pub(crate) fn say(&mut self, message: &Value) {
@@ -152,6 +169,17 @@ impl Drop for Server {
         let _it_may_have_ended = self.process.kill();
         let _status = self.process.wait();
     }
+}
+
+/// Starts a server as Node does, with the sockets to talk to it and to hear it.
+pub(crate) fn start_over_sockets(command: &mut Command) -> (Child, UnixStream, UnixStream) {
+    let [(requests, input), (answers, output)] =
+        [(); 2].map(|()| UnixStream::pair().expect("a pair of sockets"));
+    let process =
+        command.stdin(OwnedFd::from(input)).stdout(OwnedFd::from(output)).spawn().expect("the server starts");
+    // What was given to the process would hold the sockets open here too.
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    (process, requests, answers)
 }
 
 /// Arguments that create one entity.
