@@ -109,7 +109,7 @@ pub(crate) const SPLIT: &str = "split it, or keep the whole elsewhere and rememb
 fn directory(error: &unforget_fs::Error) -> Kind {
     match error {
         unforget_fs::Error::Locked { .. } => (("lock_timeout", exit::LOCK_TIMEOUT), String::new()),
-        _ => (("io", exit::IO), "name another directory with --store, or mend this one".to_owned()),
+        _ => (("io", exit::IO), "name another directory, or mend this one".to_owned()),
     }
 }
 

@@ -7,14 +7,40 @@ use unforget::{Create, Error, Options, Unforget};
 
 use crate::failure::{Failure, exit};
 
+/// Where the store is, for all programs that a person starts.
+const VARIABLE: &str = "UNFORGET_STORE";
+
+/// The path that a shell would have made of one that begins with `~`: in the configuration of a client nobody does.
+pub(crate) fn expand_home(path: &Path) -> Result<PathBuf, Failure> {
+    match path.strip_prefix("~") {
+        Err(_) => Ok(path.to_path_buf()),
+        Ok(rest) => match etcetera::home_dir() {
+            Ok(home) => Ok(home.join(rest)),
+            Err(_) => Err(Failure::new(
+                ("usage", exit::USAGE),
+                format!("there is no home directory for {}", path.display()),
+                "give an absolute path",
+            )),
+        },
+    }
+}
+
 /// The flag, else the environment, else the user's data directory; never relative to where the command runs unless
 /// the person said so.
 pub(crate) fn directory(flag: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(directory) = flag {
-        return Ok(directory.to_path_buf());
+        return expand_home(directory);
     }
-    if let Some(directory) = std::env::var_os("UNFORGET_STORE").filter(|directory| !directory.is_empty()) {
-        return Ok(PathBuf::from(directory));
+    if let Some(directory) = std::env::var_os(VARIABLE).filter(|directory| !directory.is_empty()) {
+        let directory = expand_home(Path::new(&directory))?;
+        if directory.is_relative() {
+            return Err(Failure::new(
+                ("usage", exit::USAGE),
+                format!("{VARIABLE} is {}, relative to wherever a command is started", directory.display()),
+                "give it an absolute path; ~ is your home directory",
+            ));
+        }
+        return Ok(directory);
     }
     match etcetera::choose_base_strategy() {
         Ok(base) => Ok(base.data_dir().join("unforget")),

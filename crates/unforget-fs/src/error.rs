@@ -97,7 +97,8 @@ pub enum Error {
 
     /// A directory that must be private is open to other users.
     #[error(
-        "{} is open to other users (mode {mode:04o}); run `chmod 700` on it if its content may be trusted",
+        "{} is open to other users (mode {mode:04o}); choose another one, or, if it is yours \
+         alone and its content may be trusted, run `chmod 700` on it",
         path.display()
     )]
     Exposed {

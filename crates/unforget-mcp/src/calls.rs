@@ -6,7 +6,8 @@ use std::time::Duration;
 use rmcp::service::{RequestContext, RoleServer};
 use tokio::sync::Semaphore;
 
-use crate::memory::{Memory, Opening};
+use crate::memory::Memory;
+use crate::opening::Opening;
 use crate::rate::Buckets;
 use crate::stop::Stop;
 use crate::subscriptions::Subscriptions;

@@ -17,7 +17,7 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! let (client, server) = tokio::io::duplex(1 << 16);
 //! let (input, output) = tokio::io::split(server);
-//! let open = move || Ok(Memory::new(Unforget::open(directory)?));
+//! let open = move || Ok(Memory::new(Unforget::open(&directory)?));
 //! let served = tokio::spawn(serve(open, input, output, Settings::default(), std::future::pending()));
 //!
 //! let (answers, mut requests) = tokio::io::split(client);
@@ -48,6 +48,7 @@ mod front;
 mod log;
 mod memory;
 mod message;
+mod opening;
 mod rate;
 mod resource;
 mod serve;

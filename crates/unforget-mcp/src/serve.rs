@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::calls::{Calls, Shared, THREADS};
 use crate::front::Front;
-use crate::memory::{Opening, Outcome};
+use crate::opening::{Opening, Outcome};
 use crate::server::Handler;
 use crate::stop::Stop;
 use crate::subscriptions::Subscriptions;
@@ -30,7 +30,8 @@ const OTHER_THREADS: usize = 4;
 
 /// Serves a memory over a pair of byte streams until the input ends or `stop` does.
 ///
-/// The client is greeted while `open` still opens the memory; its calls wait. At the end no more is read, what is in
+/// The client is greeted while `open` still opens the memory; its calls wait. If others are in the way for too long, they
+/// are told so, and the next call has `open` called again. At the end no more is read, what is in
 /// flight is answered, and the store is shut down, unless others use it for longer than calls in flight are waited for.
 ///
 /// # Cancel safety
@@ -41,7 +42,7 @@ const OTHER_THREADS: usize = 4;
 ///
 /// [`Error::Memory`] if the memory cannot be opened or shut down. A client that goes away is no error.
 pub async fn serve(
-    open: impl FnOnce() -> unforget::Result<Memory> + Send + 'static,
+    open: impl FnMut() -> unforget::Result<Memory> + Send + 'static,
     input: impl AsyncRead + Unpin + Send + 'static,
     output: impl AsyncWrite + Unpin + Send + 'static,
     settings: Settings,
@@ -107,11 +108,14 @@ fn opened(outcome: &Outcome, subscriptions: &Arc<Subscriptions>, stop: &Stop) {
             }
         }
         Ok(_) => {}
+        Err(error) if error.is_retryable() => {
+            crate::log(format_args!("others use the store, and the next call tries again: {error}"));
+        }
         Err(_) => stop.ask(),
     }
 }
 
-/// Serves a memory over standard input and output until the input ends, or until SIGTERM or an interrupt.
+/// Serves a memory over standard input and output until the input ends, or until SIGTERM, SIGHUP or an interrupt.
 ///
 /// Nothing but the protocol is written to standard output; what people are to know goes to standard error.
 ///
@@ -120,7 +124,7 @@ fn opened(outcome: &Outcome, subscriptions: &Arc<Subscriptions>, stop: &Stop) {
 /// [`Error::Memory`] if the memory cannot be opened or shut down, [`Error::Runtime`] if the process cannot have
 /// threads.
 pub fn serve_stdio(
-    open: impl FnOnce() -> unforget::Result<Memory> + Send + 'static,
+    open: impl FnMut() -> unforget::Result<Memory> + Send + 'static,
     settings: Settings,
 ) -> Result<()> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -143,12 +147,16 @@ fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
     {
         use tokio::signal::unix::{SignalKind, signal};
 
-        let (mut terminate, mut interrupt) =
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (mut terminate, mut interrupt, mut hang_up) = (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::hangup())?,
+        );
         Ok(async move {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                _ = hang_up.recv() => {}
             }
         })
     }

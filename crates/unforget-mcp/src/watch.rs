@@ -1,4 +1,4 @@
-//! Notices what other processes change.
+//! Notices what others change: other processes in the store, and other programs in the file.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +49,7 @@ pub(crate) fn start(
 /// Reports each revision until the server stops or the store is closed.
 fn watch(memory: &Memory, mut changes: Changes, revisions: &watch::Sender<u64>, stop: &Stop) {
     let (mut is_unseen, mut is_told) = (false, false);
+    let mut was_as_left = true;
     while !stop.is_asked() {
         match changes.wait_timeout(LOOK) {
             Ok(change) => is_unseen |= change.is_some(),
@@ -70,6 +71,15 @@ fn watch(memory: &Memory, mut changes: Changes, revisions: &watch::Sender<u64>, 
                     }
                 }
             }
+        }
+        if let Some(mirror) = &memory.mirror {
+            let is_as_left = mirror.is_as_left();
+            // Twice in a row: in the moment in which a server writes the file, it is not as it was left either.
+            if !is_as_left && !was_as_left {
+                // What is new in the file is in the graph then, and comes back here as a change. Trouble tells itself.
+                let _told = mirror.catch_up();
+            }
+            was_as_left = is_as_left;
         }
     }
 }

@@ -15,7 +15,7 @@ const STORE: &str = "UNFORGET_DOWNSTREAM_STORE";
 #[test]
 fn entry() {
     let Some(store) = env::var_os(STORE) else { return };
-    let open = move || Ok(Memory::new(Unforget::open(store)?));
+    let open = move || Ok(Memory::new(Unforget::open(&store)?));
     serve_stdio(open, Settings::default().timeout(Duration::from_secs(10))).expect("it serves to the end");
 }
 

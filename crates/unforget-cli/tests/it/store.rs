@@ -47,6 +47,26 @@ fn the_data_directory_is_never_relative_to_where_the_command_runs() {
 }
 
 #[test]
+fn the_home_directory_may_be_written_as_a_tilde_where_no_shell_reads_it() {
+    let place = Store::missing();
+    let flag = run(unforget(place.root()).args(["--json", "init", "--store=~/by flag"])).data();
+    assert_eq!(flag["store"], place.root().join("by flag").to_str().expect("a text"));
+    let mut command = unforget(place.root());
+    let variable = run(command.args(["--json", "init"]).env("UNFORGET_STORE", "~/by variable")).data();
+    assert_eq!(variable["store"], place.root().join("by variable").to_str().expect("a text"));
+}
+
+#[test]
+fn a_store_that_the_environment_names_relative_to_anywhere_is_refused() {
+    let place = Store::missing();
+    let mut command = unforget(place.root());
+    let refused = run(command.arg("init").env("UNFORGET_STORE", "store").current_dir(place.root()));
+    assert_eq!(refused.exit, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("give it an absolute path"), "{}", refused.stderr);
+    assert!(!place.root().join("store").exists(), "nothing is created where the command runs");
+}
+
+#[test]
 fn all_commands_find_the_store_by_the_environment() {
     let store = Store::new();
     store.remember("by the flag");

@@ -61,7 +61,7 @@ impl Connection {
         let directory = root.path().join("store");
         let connection = Self::serve(root, settings, move || {
             let _either_way = gate.recv();
-            Ok(Memory::new(Unforget::open(directory)?))
+            Ok(Memory::new(Unforget::open(&directory)?))
         });
         (connection, go_on)
     }
@@ -69,7 +69,7 @@ impl Connection {
     pub(crate) fn serve(
         root: TempDir,
         settings: Settings,
-        open: impl FnOnce() -> unforget::Result<Memory> + Send + 'static,
+        open: impl FnMut() -> unforget::Result<Memory> + Send + 'static,
     ) -> Self {
         let (client, server) = tokio::io::duplex(PIPE);
         let (input, output) = tokio::io::split(server);

@@ -102,7 +102,7 @@ async fn a_store_that_others_use_does_not_keep_a_server_that_is_to_end() {
         let options = Options::default().create(Create::Always).deadline(deadline);
         let directory = root.path().join("store");
         let mut connection = Connection::serve(root, Settings::default().drain(drain), move || {
-            Ok(Memory::new(options.open(directory)?))
+            Ok(Memory::new(options.open(&directory)?))
         });
         connection.greet("2025-11-25").await;
         connection.create(&["Ada"]).await;
@@ -140,7 +140,7 @@ async fn a_store_that_cannot_be_opened_is_told_to_the_client_and_ends_the_server
     let (open, gate) = channel::<()>();
     let mut connection = Connection::serve(root, Settings::default(), move || {
         let _either_way = gate.recv();
-        Err(unforget::Error::NotFound { path: missing })
+        Err(unforget::Error::NotFound { path: missing.clone() })
     });
     connection.greet("2025-11-25").await;
     let call = json!({"name": "read_graph", "arguments": {}});

@@ -125,7 +125,7 @@ async fn the_rust_client_speaks_either_era() {
         let directory = root.path().join("store");
         let (client, server) = tokio::io::duplex(1 << 16);
         let (input, output) = tokio::io::split(server);
-        let open = move || Ok(Memory::new(Unforget::open(directory)?));
+        let open = move || Ok(Memory::new(Unforget::open(&directory)?));
         let end = tokio::spawn(serve(open, input, output, Settings::default(), std::future::pending()));
         story(Client.serve_with_lifecycle(client, mode).await.expect("they agree")).await;
         end.await.expect("it did not panic").expect("it ended well");

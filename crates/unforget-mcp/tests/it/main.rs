@@ -7,5 +7,6 @@ mod contract;
 mod ending;
 mod eras;
 mod limits;
+mod opening;
 mod own;
 mod subscriptions;

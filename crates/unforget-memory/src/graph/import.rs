@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::change::Change;
-use super::knowledge::{Entity, Relation};
+use super::knowledge::{Entity, Relation, check_name};
 use crate::{Error, Result};
 
 /// The longest line of a file that is imported, in bytes; a longer one is given back.
@@ -60,7 +60,8 @@ impl Line {
         }
         .map_err(|error| error.to_string())?;
         let checked = match &line {
-            Self::Entity(entity) => entity.check_texts(),
+            // What was observed before there were limits stays; by a longer name nothing could be asked for.
+            Self::Entity(entity) => check_name("name", &entity.name),
             Self::Relation(relation) => relation.check(),
         };
         checked.map_err(|error| error.to_string())?;

@@ -46,15 +46,9 @@ impl Entity {
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        check_count("observations", &self.observations)?;
-        self.check_texts()
-    }
-
-    /// As [`check`](Self::check), for an entity that may have grown in many calls.
-    pub(super) fn check_texts(&self) -> Result<()> {
         check_name("name", &self.name)?;
         check_name("entityType", &self.entity_type)?;
-        check_contents("observations", &self.observations)
+        check_observations("observations", &self.observations)
     }
 
     pub(super) fn weight(&self) -> usize {
@@ -177,10 +171,6 @@ pub(super) fn check_count<T>(field: &'static str, items: &[T]) -> Result<()> {
 
 fn check_observations(field: &'static str, contents: &[String]) -> Result<()> {
     check_count(field, contents)?;
-    check_contents(field, contents)
-}
-
-fn check_contents(field: &'static str, contents: &[String]) -> Result<()> {
     contents.iter().try_for_each(|content| check_size(field, content, OBSERVATION_LIMIT))
 }
 

@@ -162,6 +162,14 @@ impl JsonLines {
         self.inner.conclude(drained)
     }
 
+    /// Tells whether the file is as it was left, without waiting for anybody.
+    ///
+    /// `false` after an edit of it, and also in the moment in which another process shows a change. In both cases
+    /// [`catch_up`](Self::catch_up) brings the file and the graph together.
+    pub fn is_as_left(&self) -> bool {
+        self.inner.lines.applied().is_some()
+    }
+
     /// Answers how the mirror is, without waiting for anybody.
     ///
     /// # Errors

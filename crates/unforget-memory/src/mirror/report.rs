@@ -9,6 +9,9 @@ use unforget_fs::Owner;
 use super::feed::Merged;
 use crate::graph::Rejected;
 
+/// How many of the lines that were left out a message has.
+const SHOWN: usize = 3;
+
 /// Something that happened to a mirror and that a person should hear of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -159,6 +162,9 @@ impl fmt::Display for MergeReport {
         ];
         for (index, (count, what)) in counts.iter().filter(|(count, _)| *count > 0).enumerate() {
             write!(f, "{}{count} {what}", if index == 0 { ": " } else { ", " })?;
+        }
+        for (index, Rejected { line, reason, .. }) in self.rejected.iter().take(SHOWN).enumerate() {
+            write!(f, "{} line {line}: {reason}", if index == 0 { " such as" } else { ";" })?;
         }
         match &self.kept {
             Some(kept) => write!(f, "; as it was found it is kept as {}", kept.display()),

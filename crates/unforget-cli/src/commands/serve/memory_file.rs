@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, exit};
+use crate::store::expand_home;
 
 /// How the official server is told of its file.
 pub(super) const VARIABLE: &str = "MEMORY_FILE_PATH";
@@ -54,18 +55,4 @@ pub(super) fn store(file: &Path) -> PathBuf {
 
 fn is_named_as_directory(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().last().is_some_and(|last| std::path::is_separator(char::from(*last)))
-}
-
-fn expand_home(path: &Path) -> Result<PathBuf, Failure> {
-    match path.strip_prefix("~") {
-        Err(_) => Ok(path.to_path_buf()),
-        Ok(rest) => match etcetera::home_dir() {
-            Ok(home) => Ok(home.join(rest)),
-            Err(_) => Err(Failure::new(
-                ("usage", exit::USAGE),
-                format!("there is no home directory for {}", path.display()),
-                "give an absolute path",
-            )),
-        },
-    }
 }

@@ -41,7 +41,9 @@ fn what_is_in_flight_at_the_end_of_the_input_is_carried_out_and_answered() {
 
 #[test]
 fn what_is_in_flight_at_a_signal_to_end_is_carried_out_and_answered() {
-    ends_well_with_calls_in_flight(|server| server.signal(Signal::TERM));
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+        ends_well_with_calls_in_flight(|server| server.signal(signal));
+    }
 }
 
 #[test]

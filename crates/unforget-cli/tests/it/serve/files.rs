@@ -50,6 +50,22 @@ fn what_another_server_changes_comes_into_the_file() {
 }
 
 #[test]
+fn an_edit_of_the_file_is_noticed_by_a_server_that_is_not_called() {
+    let place = Store::missing();
+    let file = place.file("memory.jsonl", OLD);
+    let mut server = Server::start(unforget(place.root()).arg("serve").env("MEMORY_FILE_PATH", &file));
+    assert_eq!(server.names(), ["Ada"]);
+    server.request("resources/subscribe", &json!({"uri": "memory://knowledge-graph"}));
+    let mut open = std::fs::OpenOptions::new().append(true).open(&file).expect("it can be written");
+    writeln!(open, r#"{{"type":"entity","name":"Bob","entityType":"person","observations":[]}}"#)
+        .expect("it fits");
+    drop(open);
+    let told = server.hear().expect("it is told without having asked");
+    assert_eq!(told["method"], "notifications/resources/updated", "{told}");
+    assert_eq!(server.names(), ["Ada", "Bob"]);
+}
+
+#[test]
 fn a_file_has_one_store_by_whatever_link_it_is_named() {
     let place = Store::missing();
     let file = place.file("memory.jsonl", OLD);

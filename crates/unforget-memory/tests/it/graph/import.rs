@@ -2,7 +2,7 @@
 
 use std::io::{self, BufReader, Read};
 
-use unforget_memory::{Entity, Error, GRAPH_NAME_LIMIT, ITEM_LIMIT, LINE_LIMIT};
+use unforget_memory::{Entity, Error, GRAPH_NAME_LIMIT, ITEM_LIMIT, LINE_LIMIT, OBSERVATION_LIMIT};
 
 use super::{entity, fill, less, names, relation, texts};
 use crate::store::Store;
@@ -104,6 +104,19 @@ fn bad_lines_are_given_back_and_the_others_stay() {
         assert!(!rejected.reason.is_empty());
     }
     assert_eq!(imported.entities, 2, "good lines behind bad ones are imported");
+}
+
+#[test]
+fn what_was_observed_before_there_were_limits_is_imported_whole() {
+    let store = Store::new();
+    let graph = store.graph();
+    let long = "x".repeat(OBSERVATION_LIMIT + 1);
+    let file =
+        format!(r#"{{"type":"entity","name":"A","entityType":"{long}","observations":["{long}","y"]}}"#);
+    let imported = graph.import_lines(file.as_bytes()).unwrap();
+    assert!(imported.rejected.is_empty(), "{} was left out", imported.rejected[0].reason);
+    let entity = graph.open(&["A".to_owned()]).unwrap().entities.remove(0);
+    assert_eq!((entity.observations, entity.entity_type == long), (vec![long, "y".to_owned()], true));
 }
 
 #[test]
