@@ -22,8 +22,8 @@ use crate::Memory;
 /// ```
 #[derive(Clone)]
 pub(crate) struct Opening {
-    attempts: Arc<Mutex<Box<dyn Attempt>>>,
     state: watch::Sender<State>,
+    attempts: Arc<InTurn>,
 }
 
 pub(crate) type Outcome = Result<Arc<Memory>, unforget::Error>;
@@ -39,6 +39,9 @@ trait Attempt: Send {
     fn open(&mut self) -> unforget::Result<Memory>;
     fn ended(&mut self, outcome: &Outcome);
 }
+
+/// One attempt at a time.
+struct InTurn(Mutex<Box<dyn Attempt>>);
 
 struct Attempts<O, E> {
     open: O,
@@ -67,8 +70,10 @@ impl Opening {
         ended: impl FnMut(&Outcome) + Send + 'static,
     ) -> Self {
         let attempts: Box<dyn Attempt> = Box::new(Attempts { open, ended });
-        let opening =
-            Self { attempts: Arc::new(Mutex::new(attempts)), state: watch::Sender::new(State::UnderWay) };
+        let opening = Self {
+            state: watch::Sender::new(State::UnderWay),
+            attempts: Arc::new(InTurn(Mutex::new(attempts))),
+        };
         opening.attempt();
         opening
     }
@@ -76,7 +81,7 @@ impl Opening {
     fn attempt(&self) {
         let Self { attempts, state } = self.clone();
         tokio::task::spawn_blocking(move || {
-            let mut attempts = attempts.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut attempts = attempts.0.lock().unwrap_or_else(PoisonError::into_inner);
             let memory = catch_unwind(AssertUnwindSafe(|| attempts.open()));
             let outcome = memory.unwrap_or(Err(unforget::Error::Panicked)).map(Arc::new);
             state.send_replace(State::Ended(outcome.clone()));
