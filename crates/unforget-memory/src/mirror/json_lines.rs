@@ -312,6 +312,10 @@ impl Inner {
                 MirrorEvent::Behind { file: file(), holder: holder.clone(), waited },
                 FileError::Locked { path: self.lock.clone(), holder, waited }.into(),
             ),
+            // Nothing more changes here, and what did change is shown or is seen to by the next process.
+            Err(Stopped::Failed(error @ Error::Database(unforget_sqlite::Error::Closed))) => {
+                return Err(error);
+            }
             Err(Stopped::Failed(error)) => {
                 (MirrorEvent::Failed { file: file(), reason: told(&error) }, error)
             }

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use unforget_memory::{Entity, Error, MirrorEvent, MirrorOptions};
+use unforget_sqlite::{Database, Options};
 
 use super::Mirrored;
 
@@ -54,6 +55,17 @@ fn a_change_is_acknowledged_when_the_file_cannot_be_written_and_shown_later() {
     mirrored.assert_shown();
     assert!(matches!(&*mirrored.told.take(), [MirrorEvent::CaughtUp { .. }]));
     assert_eq!(mirrored.mirror().status().unwrap().behind, 0);
+}
+
+#[test]
+fn that_the_database_was_closed_is_no_trouble_of_the_file() {
+    let mirrored = Mirrored::new();
+    mirrored.create(&["Ada"]);
+    mirrored.told.take();
+    let database = mirrored.root.path().join("memory.jsonl.unforget/unforget.db");
+    Database::open(database, Options::default()).unwrap().close().unwrap();
+    assert!(mirrored.mirror().catch_up().is_err(), "nothing can be looked up any more");
+    assert_eq!(mirrored.told.take(), [], "nobody is worried at the end of a program");
 }
 
 #[test]
