@@ -121,7 +121,7 @@ pub(crate) struct Serve {
     /// How often each tool may be called: N/minute, strict (5/minute) or off
     #[arg(long, value_name = "LIMIT", default_value = "off", value_parser = rate_limit)]
     pub(crate) rate_limit: RateLimit,
-    /// How long a call may take, in seconds
+    /// How long a call may take, in seconds; a write waits for others for three quarters of it, 10 s at most
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) timeout: Duration,
     /// Print how a client is told of this server, and do not serve
