@@ -14,6 +14,10 @@ use crate::{
     inside,
 };
 
+/// How often a read looks again whether a commit was published, some microseconds in all. A model has enough orders
+/// without.
+const SPINS: u32 = if cfg!(any(unforget_loom, unforget_shuttle)) { 0 } else { 128 };
+
 /// What all clones of a handle share: the store, and the last published state of it.
 ///
 /// ```text
@@ -104,11 +108,24 @@ impl<C: DeserializeOwned> Shared<C> {
 
     #[cold]
     fn get_from_store(&self, key: &str) -> Result<Option<Snapshot<C>>> {
+        self.wait_for_publication();
         let state = self.refresh()?;
         match state.find(key) {
             Found::Context(decoded) => answer(decoded),
             Found::Nothing => Ok(None),
             Found::NotKept => self.load(key, state.seq()),
+        }
+    }
+
+    /// Waits a moment for a commit that is under way: if it is one of this process, which publishes it now, that takes
+    /// less than to ask the store.
+    fn wait_for_publication(&self) {
+        let spins = if self.generation.is_some() { SPINS } else { 0 };
+        for _ in 0..spins {
+            if self.moment().is_some() || self.lasts(&self.last()) {
+                return;
+            }
+            std::hint::spin_loop();
         }
     }
 
