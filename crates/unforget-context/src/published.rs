@@ -224,10 +224,15 @@ impl<C: DeserializeOwned> Step<C> {
     }
 
     /// All that one commit changed, in the order of its numbers; `None` if that is nothing. Numbers have no gaps.
-    pub(crate) fn of_all(rows: &[&Stored], moment: Option<Moment>) -> Option<Self> {
+    pub(crate) fn of_all(rows: &[&Stored]) -> Option<Self> {
         let (first, last) = (rows.first()?, rows.last()?);
         let rows = rows.iter().map(|stored| Row::decode(stored)).collect();
-        Some(Self { latest: last.seq, after: first.seq - 1, moment, rows })
+        Some(Self { latest: last.seq, after: first.seq - 1, moment: None, rows })
+    }
+
+    /// This step, after which it is `moment`.
+    pub(crate) fn ending_at(self, moment: Moment) -> Self {
+        Self { moment: Some(moment), ..self }
     }
 }
 

@@ -170,12 +170,16 @@ impl<C: DeserializeOwned> Shared<C> {
     /// If the published state lacks something from before the commit, the next read catches up. The values are decoded
     /// by the thread that commits, which has done as much to encode them.
     fn follow(&self, committed: &Committed<'_>) {
-        let moment = Some(committed.moment);
-        match Step::of_all(&committed.rows, moment) {
-            Some(step) => drop(self.publish(&step)),
-            None => drop(self.published.update_if(|state| {
-                (committed.before.is_some() && state.moment() == committed.before).then(|| state.at(moment))
-            })),
+        // Decoded before the moment is asked for: in between, others have no copy that lasts.
+        let step = Step::of_all(&committed.rows);
+        let moment = (committed.moment)();
+        if let Some(step) = step {
+            self.publish(&step.ending_at(moment));
+        } else {
+            self.published.update_if(|state| {
+                let goes_on = committed.before.is_some() && state.moment() == committed.before;
+                goes_on.then(|| state.at(Some(moment)))
+            });
         }
     }
 

@@ -81,14 +81,21 @@ pub trait Generation: Debug + Send + Sync {
 }
 
 /// What a commit of this process changed, as it is told before the moment that it begins.
-#[derive(Debug)]
 pub struct Committed<'a> {
     /// The contexts that it changed, in the order of their numbers, with none left out.
     pub rows: Vec<&'a Stored>,
     /// The moment that it ends, if that is known.
     pub before: Option<Moment>,
-    /// The moment that it begins.
-    pub moment: Moment,
+    /// Answers the moment that it begins. From that call on no copy of the moment before
+    /// [lasts](Generation::lasts), because one of this moment may be answered.
+    pub moment: &'a dyn Fn() -> Moment,
+}
+
+impl Debug for Committed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rows, before, moment: _ } = self;
+        f.debug_struct("Committed").field("rows", rows).field("before", before).finish_non_exhaustive()
+    }
 }
 
 /// Is told of commits.

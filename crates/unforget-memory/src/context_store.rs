@@ -132,8 +132,8 @@ impl ContextStore for SqliteContexts {
     fn observe(&self, observer: Observer) -> Option<Observing> {
         let registered = self.db.on_publish(move |publication| {
             let rows = publication.news().map(|Changed(stored)| stored).collect();
-            let (before, moment) = (publication.before().map(told), told(publication.moment()));
-            observer(&Committed { rows, before, moment });
+            let (before, moment) = (publication.before().map(told), || told(publication.moment()));
+            observer(&Committed { rows, before, moment: &moment });
         });
         Some(Observing::new(registered))
     }

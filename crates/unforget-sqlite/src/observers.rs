@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use unforget_sync::primitive::Mutex;
 
 use crate::Database;
-use crate::generation::Moment;
+use crate::generation::{Commit, Moment};
 use crate::ledger::News;
 use crate::told::{contain, discard};
 
@@ -135,11 +135,16 @@ pub struct Publication<'a> {
     news: &'a [News],
     before: Option<Moment>,
     moment: Moment,
+    commit: &'a Commit<'a>,
 }
 
 impl<'a> Publication<'a> {
-    pub(crate) fn new(news: &'a [News], before: Option<Moment>, moment: Moment) -> Self {
-        Self { news, before, moment }
+    pub(crate) fn new(
+        news: &'a [News],
+        (before, moment): (Option<Moment>, Moment),
+        commit: &'a Commit<'a>,
+    ) -> Self {
+        Self { news, before, moment, commit }
     }
 
     /// The news of this type, in the order in which they were published.
@@ -153,7 +158,11 @@ impl<'a> Publication<'a> {
     }
 
     /// The moment that it begins: a copy of what is committed then is of this moment.
+    ///
+    /// From this call on everybody takes the commit for seen, since a copy of this moment is answered at once. Until the
+    /// copy is there, who has an older one asks the database; so ask for the moment last.
     pub fn moment(&self) -> Moment {
+        self.commit.is_seen();
         self.moment
     }
 }

@@ -97,7 +97,7 @@ impl Staged {
         let Some(turns) = &self.generation else { return };
         let odd = turns.0.load(Ordering::Relaxed);
         let (before, moment) = (Some(Moment::new(odd - 1, 1)), Moment::new(odd + 1, 1));
-        let committed = Committed { rows, before, moment };
+        let committed = Committed { rows, before, moment: &|| moment };
         self.told.0.lock().unwrap().iter().for_each(|observer| observer(&committed));
     }
 

@@ -35,12 +35,10 @@ impl<'a> Stage<'a> {
         kept: &mut [Kept],
     ) {
         let news: Vec<News> = kept.iter_mut().flat_map(|kept| kept.later.news.drain(..)).collect();
-        if let Some((before, moment)) = moments
+        if let Some(moments) = moments
             && let Some(publishers) = self.publishers.all()
         {
-            // Whoever answers from what is published here has seen the commit.
-            commit.is_seen();
-            publishers.tell(&Publication::new(&news, before, moment));
+            publishers.tell(&Publication::new(&news, moments, commit));
         }
         news.into_iter().for_each(discard);
     }
