@@ -89,6 +89,24 @@ fn a_commit_is_announced_before_it_is_tried() {
 }
 
 #[test]
+fn a_commit_is_seen_when_its_moment_is_asked_for() {
+    let store = Store::new();
+    let generation = store.db.generation().unwrap();
+    let copied = settled(&generation);
+    let (tell, told) = std::sync::mpsc::channel();
+    let _registered = store.db.on_publish(move |commit| {
+        let before = generation.lasts(copied);
+        let moment = commit.moment();
+        tell.send((before, generation.lasts(copied), generation.lasts(moment))).unwrap();
+    });
+    insert(&store.db, "anything").unwrap();
+    let (before, after, new) = told.recv_timeout(PATIENCE).unwrap();
+    assert!(before, "a copy is answered while nobody has seen the commit that follows it");
+    assert!(!after, "it is not answered beside a copy of after the commit");
+    assert!(new, "which is answered before the commit is acknowledged");
+}
+
+#[test]
 fn a_batch_that_waits_changes_nothing_before_it_commits() {
     let store = Store::new();
     let before = store.db.stats().generation;
