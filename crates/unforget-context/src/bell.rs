@@ -12,30 +12,41 @@ use unforget_sync::primitive::{Condvar, Mutex};
 /// time and any lock.
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
-    rung: Mutex<u64>,
+    heard: Mutex<Heard>,
     ringing: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    rung: u64,
+    /// Where nobody waits, nobody is woken: that is a system call, which takes as long as all else of a deferred change.
+    waiting: usize,
 }
 
 impl Bell {
     pub(crate) fn count(&self) -> u64 {
-        *self.rung.lock()
+        self.heard.lock().rung
     }
 
     pub(crate) fn ring(&self) {
-        *self.rung.lock() += 1;
-        self.ringing.notify_all();
+        let mut heard = self.heard.lock();
+        heard.rung += 1;
+        let waiting = heard.waiting;
+        drop(heard);
+        if waiting > 0 {
+            self.ringing.notify_all();
+        }
     }
 
     /// Waits until the count is another than `seen`; false if it was not by `deadline`.
     pub(crate) fn wait_past(&self, seen: u64, deadline: Instant) -> bool {
-        let mut rung = self.rung.lock();
+        let mut heard = self.heard.lock();
         let mut timed_out = false;
-        while *rung == seen {
-            if timed_out {
-                return false;
-            }
-            (rung, timed_out) = self.ringing.wait_until(rung, &SystemClock, deadline);
+        while heard.rung == seen && !timed_out {
+            heard.waiting += 1;
+            (heard, timed_out) = self.ringing.wait_until(heard, &SystemClock, deadline);
+            heard.waiting -= 1;
         }
-        true
+        heard.rung != seen
     }
 }
