@@ -21,8 +21,13 @@ struct Writer {
 
 impl Writer {
     fn start(root: &Path, name: &str) -> Self {
+        Self::play("mirror::processes::this_is_another_process", root, name)
+    }
+
+    /// Another process, which does what a test of this binary does when it is told where and by what name.
+    fn play(test: &str, root: &Path, name: &str) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "mirror::processes::this_is_another_process", "--nocapture", "--quiet"])
+            .args(["--exact", test, "--nocapture", "--quiet"])
             .env(ROOT, root)
             .env(NAME, name)
             .stdin(Stdio::piped())
@@ -165,16 +170,7 @@ struct Holder(Writer);
 
 impl Holder {
     fn start(lock: &Path) -> Self {
-        let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "mirror::processes::this_holds_a_lock", "--nocapture", "--quiet"])
-            .env(ROOT, lock)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let input = process.stdin.take().unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap()).lines();
-        let mut writer = Writer { process, input, output };
+        let mut writer = Writer::play("mirror::processes::this_holds_a_lock", lock, "");
         assert!(writer.output.by_ref().map_while(Result::ok).any(|line| line == "held"), "the lock is free");
         writer.signal("-STOP");
         Self(writer)
@@ -183,7 +179,7 @@ impl Holder {
 
 #[test]
 fn this_holds_a_lock() {
-    let (Ok(lock), Err(_)) = (std::env::var(ROOT), std::env::var(NAME)) else { return };
+    let Ok(lock) = std::env::var(ROOT) else { return };
     let _lock = unforget_fs::LockFile::acquire(Path::new(&lock), &unforget_fs::LockOptions::new()).unwrap();
     println!("held");
     let _ = std::io::stdin().lines().next();
