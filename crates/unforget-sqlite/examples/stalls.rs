@@ -1,11 +1,11 @@
 //! Measures how long commits take while checkpoints run beside them, and without any.
 //!
 //! ```text
-//! cargo run --release -p unforget-sqlite --example stalls -- SECONDS ROUNDS [DIRECTORY]
+//! cargo run --release -p unforget-sqlite --example stalls -- SECONDS ROUNDS [DIRECTORY [BYTES]]
 //! ```
 //!
 //! Sixteen callers write rows of 1 KiB. Runs with and without checkpoints take turns, at both durabilities, so that
-//! what the machine does besides is in both.
+//! what the machine does besides is in both. BYTES is by how much the log grows between two passes.
 
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
 
@@ -29,10 +29,13 @@ fn main() -> Result<(), AnyError> {
     let seconds: u64 = arguments.next().map_or(Ok(5), |text| text.parse())?;
     let rounds: u32 = arguments.next().map_or(Ok(2), |text| text.parse())?;
     let directory = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
+    let policy = Checkpoints::default();
+    let policy = arguments.next().map_or(Ok(policy), |text| text.parse().map(|bytes| policy.every(bytes)))?;
     for _ in 0..rounds {
         for durability in [Durability::Full, Durability::Normal] {
             for checkpoints in [true, false] {
-                measure(&directory, durability, checkpoints, Duration::from_secs(seconds))?;
+                let policy = if checkpoints { policy } else { policy.every(u64::MAX).reset_at(u64::MAX) };
+                measure(&directory, durability, policy, Duration::from_secs(seconds))?;
             }
         }
     }
@@ -42,10 +45,13 @@ fn main() -> Result<(), AnyError> {
 /// When the writes of a run began and how long each took.
 type Latencies = Vec<(Instant, Duration)>;
 
-fn measure(directory: &Path, durability: Durability, with: bool, time: Duration) -> Result<(), AnyError> {
+fn measure(
+    directory: &Path,
+    durability: Durability,
+    policy: Checkpoints,
+    time: Duration,
+) -> Result<(), AnyError> {
     let directory = tempfile::tempdir_in(directory)?;
-    let policy = Checkpoints::default();
-    let policy = if with { policy } else { policy.every(u64::MAX).reset_at(u64::MAX) };
     let options = Options::default().durability(durability).checkpoints(policy);
     let db = Database::open(directory.path().join("notes.db"), options)?;
     db.migrate(&SCHEMA)?;
@@ -69,7 +75,7 @@ fn measure(directory: &Path, durability: Durability, with: bool, time: Duration)
     let mut all = all.into_inner().map_err(|_| "a caller panicked")?;
     report(&mut all, time);
     println!(
-        "    {durability:?}, checkpoints: {with}; {} steps, {} resets, {} refused, largest log {} MiB",
+        "    {durability:?}, {policy:?}; {} steps, {} resets, {} refused, largest log {} MiB",
         wal.checkpoints,
         wal.resets,
         wal.resets_refused,
