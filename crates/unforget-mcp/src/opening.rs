@@ -23,7 +23,7 @@ use crate::Memory;
 #[derive(Clone)]
 pub(crate) struct Opening {
     state: watch::Sender<State>,
-    attempts: Arc<InTurn>,
+    steps: Arc<Steps>,
 }
 
 pub(crate) type Outcome = Result<Arc<Memory>, unforget::Error>;
@@ -34,32 +34,13 @@ enum State {
     Ended(Outcome),
 }
 
-/// Opens the memory, and is told what came of it when all others were.
-trait Attempt: Send {
-    fn open(&mut self) -> unforget::Result<Memory>;
-    fn ended(&mut self, outcome: &Outcome);
-}
+type Open = dyn FnMut() -> unforget::Result<Memory> + Send;
 
-/// One attempt at a time.
-struct InTurn(Mutex<Box<dyn Attempt>>);
-
-struct Attempts<O, E> {
-    open: O,
-    ended: E,
-}
-
-impl<O, E> Attempt for Attempts<O, E>
-where
-    O: FnMut() -> unforget::Result<Memory> + Send,
-    E: FnMut(&Outcome) + Send,
-{
-    fn open(&mut self) -> unforget::Result<Memory> {
-        (self.open)()
-    }
-
-    fn ended(&mut self, outcome: &Outcome) {
-        (self.ended)(outcome);
-    }
+/// What each attempt consists of.
+struct Steps {
+    /// Taken out by the attempt that is under way, of which there is one at a time: nothing is held while it opens.
+    open: Mutex<Option<Box<Open>>>,
+    ended: Box<dyn Fn(&Outcome) + Send + Sync>,
 }
 
 impl Opening {
@@ -67,25 +48,26 @@ impl Opening {
     /// runtime.
     pub(crate) fn start(
         open: impl FnMut() -> unforget::Result<Memory> + Send + 'static,
-        ended: impl FnMut(&Outcome) + Send + 'static,
+        ended: impl Fn(&Outcome) + Send + Sync + 'static,
     ) -> Self {
-        let attempts: Box<dyn Attempt> = Box::new(Attempts { open, ended });
-        let opening = Self {
-            state: watch::Sender::new(State::UnderWay),
-            attempts: Arc::new(InTurn(Mutex::new(attempts))),
-        };
+        let open: Box<Open> = Box::new(open);
+        let steps = Steps { open: Mutex::new(Some(open)), ended: Box::new(ended) };
+        let opening = Self { state: watch::Sender::new(State::UnderWay), steps: Arc::new(steps) };
         opening.attempt();
         opening
     }
 
+    /// Makes an attempt; the state says that it is under way, so nobody else makes one.
     fn attempt(&self) {
-        let Self { attempts, state } = self.clone();
+        let Self { state, steps } = self.clone();
         tokio::task::spawn_blocking(move || {
-            let mut attempts = attempts.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let memory = catch_unwind(AssertUnwindSafe(|| attempts.open()));
+            let taken = steps.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let Some(mut open) = taken else { return };
+            let memory = catch_unwind(AssertUnwindSafe(&mut open));
+            *steps.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(open);
             let outcome = memory.unwrap_or(Err(unforget::Error::Panicked)).map(Arc::new);
             state.send_replace(State::Ended(outcome.clone()));
-            attempts.ended(&outcome);
+            (steps.ended)(&outcome);
         });
     }
 
